@@ -1,0 +1,1 @@
+//! Accounts and passwords in vpopmail's layout (vchkpw(8), vadddomain(8)).

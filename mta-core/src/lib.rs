@@ -1,0 +1,16 @@
+//! Mail words and decisions of the qmail family, without I/O: addresses, envelopes, control files,
+//! dot-qmail, schedules and bounces as plain values and functions (qmail(7), RFC 5321, RFC 5322).
+//!
+//! This crate reads no clock, no file, no environment and no randomness: `now`, file contents, ids
+//! and random bytes are arguments. What the outside must provide stands in [`ports`].
+
+pub mod address;
+pub mod dns;
+pub mod envelope;
+pub mod ports;
+pub mod report;
+pub mod time;
+
+pub use address::Address;
+pub use envelope::Envelope;
+pub use time::{Mono, Unix};
