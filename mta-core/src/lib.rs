@@ -9,6 +9,7 @@ pub mod dns;
 pub mod envelope;
 pub mod ports;
 pub mod report;
+pub mod rewrite;
 pub mod time;
 
 pub use address::Address;
