@@ -5,6 +5,7 @@
 //! answer of the right kind.
 
 pub mod machine;
+pub mod smtp;
 pub mod wire;
 
 pub use machine::{Action, Machine, Ticket};

@@ -1,0 +1,7 @@
+//! SMTP with its common extensions, as machines for both roles (RFC 5321).
+//!
+//! A server and a client share the [`Reply`]; each lives in a folder of its own.
+
+pub mod reply;
+
+pub use reply::{Enhanced, Reply};

@@ -1,0 +1,10 @@
+//! What the machines promise: transcripts, oracles and hostile input (RFC 5321).
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says so by panicking"
+)]
+
+mod reply;
