@@ -1,0 +1,22 @@
+//! Runs any [`mta_proto::Machine`] on a stream: the only place where sockets, deadlines and machines meet.
+//!
+//! It decides nothing about mail. [`Link`] drives a machine on a tokio stream, [`BlockingLink`] on
+//! `Read + Write` without any runtime.
+//!
+//! ```text
+//!   socket ──► scratch of the thread ──► Wire (capped) ──► machine ──► next() ──► application
+//!   socket ◄──────────────────────────── Wire          ◄── machine ◄── answers ◄── application
+//! ```
+//!
+//! While a peer is idle, a session costs its machine, its stream, one timer and no buffer at all.
+
+pub mod blocking;
+pub mod clock;
+pub mod closed;
+pub mod link;
+mod scratch;
+
+pub use blocking::BlockingLink;
+pub use clock::Clock;
+pub use closed::Closed;
+pub use link::Link;

@@ -1,0 +1,3 @@
+//! Tests of the driver against scripted streams and paused time.
+
+mod link;
