@@ -5,9 +5,15 @@
 //! and random bytes are arguments. What the outside must provide stands in [`ports`].
 
 pub mod address;
+pub mod assign;
+pub mod cdb;
+pub mod control;
+pub mod date;
 pub mod dns;
 pub mod envelope;
+pub mod log;
 pub mod ports;
+pub mod received;
 pub mod report;
 pub mod rewrite;
 pub mod time;

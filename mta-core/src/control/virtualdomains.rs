@@ -1,0 +1,46 @@
+//! control/virtualdomains: domains and addresses that are handed to a local user (qmail-send(8), spec §2.4 step 4).
+
+use super::{ColonMap, suffixes};
+
+/// The lines `key:prepend`; a key is `user@domain`, a domain, a `.suffix`, or empty for all.
+///
+/// ```
+/// use mta_core::control::VirtualDomains;
+/// let v = VirtualDomains::parse(b"shop.example:shop\nout.example:\n:alias-all\n");
+/// assert_eq!(v.find(b"joe", b"SHOP.example"), Some(&b"shop"[..]));
+/// assert_eq!(v.find(b"joe", b"out.example"), Some(&b""[..]));
+/// assert_eq!(v.find(b"joe", b"x.example"), Some(&b"alias-all"[..]));
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct VirtualDomains(ColonMap);
+
+impl VirtualDomains {
+    /// Reads the file.
+    #[must_use]
+    pub fn parse(text: &[u8]) -> Self {
+        Self(ColonMap::parse(text))
+    }
+
+    /// Returns the prepend of the first key that is there; an empty one says "not virtual".
+    ///
+    /// Tried are the whole address, the domain, its endings from a `.`, and the empty key.
+    #[must_use]
+    pub fn find(&self, local: &[u8], domain: &[u8]) -> Option<&[u8]> {
+        self.0
+            .find(&[local, b"@", domain].concat())
+            .or_else(|| self.find_domain(domain))
+    }
+
+    /// Returns the prepend for a domain as a whole, without looking for single addresses.
+    #[must_use]
+    pub fn find_domain(&self, domain: &[u8]) -> Option<&[u8]> {
+        suffixes(domain)
+            .chain(std::iter::once(&b""[..]))
+            .find_map(|key| self.0.find(key))
+    }
+
+    /// Returns the pairs with their keys in lower case and in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
+        self.0.iter()
+    }
+}

@@ -1,0 +1,189 @@
+//! Control files: reading rules, defaults and findings (spec §2.1 to §2.3).
+
+use mta_core::control::{Controls, LoadError, Loaded, NAMES, RcptHosts, Weight};
+use proptest::prelude::*;
+
+fn load(files: &[(&str, &str)]) -> Result<Loaded, LoadError<&'static str>> {
+    Controls::load(|name| {
+        let file = files.iter().find(|(file, _)| *file == name);
+        match file {
+            Some((_, "UNREADABLE")) => Err("permission denied"),
+            file => Ok(file.map(|(_, text)| text.as_bytes().to_vec())),
+        }
+    })
+}
+
+fn said(files: &[(&str, &str)]) -> Vec<String> {
+    let mut all = vec![("me", "mx.example\n"), ("rcpthosts", "mx.example\n")];
+    all.retain(|(name, _)| files.iter().all(|(file, _)| file != name));
+    all.extend_from_slice(files);
+    load(&all)
+        .unwrap()
+        .findings
+        .iter()
+        .map(ToString::to_string)
+        .collect()
+}
+
+#[test]
+fn defaults_are_qmails() {
+    let c = load(&[("me", "mx.example \t\nignored")]).unwrap().controls;
+    for (name, value) in [
+        ("bouncehost", &c.bouncehost),
+        ("doublebouncehost", &c.doublebouncehost),
+        ("envnoathost", &c.routing.envnoathost),
+        ("helohost", &c.helohost),
+        ("localiphost", &c.localiphost),
+        ("smtpgreeting", &c.smtpgreeting),
+        ("defaultdomain", &c.defaultdomain),
+    ] {
+        assert_eq!(value, b"mx.example", "{name}");
+    }
+    assert_eq!(c.bouncefrom, b"MAILER-DAEMON");
+    assert_eq!(c.doublebounceto, b"postmaster");
+    assert_eq!((c.concurrencylocal, c.concurrencyremote), (10, 20));
+    assert_eq!((c.databytes, c.queuelifetime), (0, 604_800));
+    assert_eq!(
+        (c.timeoutconnect.as_secs(), c.timeoutremote.as_secs()),
+        (60, 1200)
+    );
+    assert!(
+        c.routing.locals.contains(b"MX.example"),
+        "locals default to me"
+    );
+    assert!(!c.rcpthosts.exists());
+}
+
+#[test]
+fn an_empty_file_is_not_a_missing_file() {
+    let files = [
+        ("me", "mx.example"),
+        ("doublebounceto", ""),
+        ("locals", ""),
+        ("rcpthosts", ""),
+    ];
+    let c = load(&files).unwrap().controls;
+    assert_eq!(c.doublebounceto, b"");
+    assert!(!c.routing.locals.contains(b"mx.example"));
+    assert!(c.rcpthosts.exists());
+}
+
+#[test]
+fn numbers_are_the_digits_that_line_one_begins_with() {
+    let rows = [
+        ("10abc", 10),
+        ("-1", 0),
+        ("", 0),
+        ("7\n8", 7),
+        ("99999999999999999999999", u64::MAX),
+    ];
+    for (text, want) in rows {
+        let c = load(&[("me", "m"), ("databytes", text)]).unwrap().controls;
+        assert_eq!(c.databytes, want, "{text:?}");
+    }
+    let c = load(&[("me", "m"), ("timeoutsmtpd", "0")])
+        .unwrap()
+        .controls;
+    assert_eq!(c.timeoutsmtpd.as_secs(), 1);
+}
+
+#[test]
+fn trouble_names_the_file() {
+    let unreadable = load(&[("me", "m"), ("smtproutes", "UNREADABLE")]).unwrap_err();
+    let want = "control/smtproutes: expected a readable file or none: permission denied";
+    assert_eq!(unreadable.to_string(), want);
+    assert_eq!(load(&[]).unwrap_err(), LoadError::NoMe);
+    assert_eq!(load(&[("me", "\n")]).unwrap_err(), LoadError::NoMe);
+}
+
+#[test]
+fn findings_name_file_line_and_what_was_expected() {
+    #[rustfmt::skip]
+    let rows = [
+        ("databytes", "10M", "control/databytes:1: warning: expected a decimal number"),
+        ("locals", "#a\n.x.example\n", "control/locals:2: error: expected a whole domain"),
+        ("locals", "a@b\n", "control/locals:1: error: expected a domain without @"),
+        ("locals", "mx.example\r\n", "control/locals:1: error: expected no CR"),
+        ("badmailfrom", "evil.example\n", "control/badmailfrom:1: error: expected box@host"),
+        ("virtualdomains", "x.example\n", "control/virtualdomains:1: error: expected key:value"),
+        ("virtualdomains", "x:a\nX:b\n", "control/virtualdomains:2: warning: expected each key once; this replaces line 1"),
+        ("virtualdomains", "mx.example:x\n", "control/virtualdomains: error: expected mx.example here or in locals"),
+        ("smtproutes", "a.example:relay:smtp\n", "control/smtproutes:1: error: expected domain:relay"),
+        ("smtproutes", "a:r:70000\n", "control/smtproutes:1: error: expected domain:relay"),
+        ("morercpthosts", "a.example\n", "control/morercpthosts: error: expected morercpthosts.cdb"),
+        ("morercpthosts.cdb", "broken", "control/morercpthosts.cdb: error: not a valid cdb"),
+        ("me", "a b", "control/me:1: error: expected one host name"),
+        ("me", "a\nb", "control/me:2: warning: expected a single line"),
+        ("concurrencylocal", "0", "control/concurrencylocal:1: note: 0 holds"),
+    ];
+    for (file, text, want) in rows {
+        let said = said(&[(file, text)]);
+        assert!(
+            said.iter().any(|s| s.starts_with(want)),
+            "{file} {text:?} said {said:#?}"
+        );
+    }
+    assert!(
+        said(&[]).is_empty(),
+        "nothing is said about a sound configuration"
+    );
+}
+
+#[test]
+fn a_missing_rcpthosts_is_said() {
+    let loaded = load(&[("me", "m")]).unwrap();
+    let said = loaded
+        .findings
+        .iter()
+        .find(|f| f.file == "rcpthosts")
+        .unwrap();
+    assert_eq!(said.weight, Weight::Warning);
+}
+
+#[test]
+fn rcpthosts_matches_whole_and_by_suffix_in_file_and_cdb() {
+    let keys = ["more.example", ".wild.example"];
+    let more = crate::cdb::written(&keys.map(|key| (key.into(), Vec::new())));
+    let hosts = RcptHosts::parse(Some(b"a.example\n.b.example\n"), Some(more.clone()));
+    #[rustfmt::skip]
+    let rows = [
+        ("A.example", true), ("x.a.example", false), ("b.example", false), ("x.y.B.example", true),
+        ("MORE.example", true), ("x.more.example", false), ("x.Wild.example", true),
+        ("wild.example", false), ("", false), (".", false), ("example", false),
+    ];
+    for (domain, want) in rows {
+        assert_eq!(hosts.allows_domain(domain.as_bytes()), Ok(want), "{domain}");
+    }
+    let alone = RcptHosts::parse(None, Some(more));
+    assert_eq!(
+        alone.allows_domain(b"more.example"),
+        Ok(false),
+        "no rcpthosts, no cdb"
+    );
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn arbitrary_control_files_never_panic(
+        texts in proptest::collection::vec(
+            proptest::option::of("[a-z:@.#%\\[\\]0-9 \t\r\n\0\u{e9}-]{0,80}"), NAMES.len()),
+        who in "[a-z@.%]{0,20}",
+    ) {
+        let loaded = Controls::load(|name| {
+            let at = NAMES.iter().position(|n| *n == name).unwrap();
+            Ok::<_, ()>(texts[at].clone().map(String::into_bytes))
+        });
+        if let Ok(Loaded { controls, findings, .. }) = loaded {
+            let address = mta_core::Address::new(who).unwrap();
+            let routed = controls.routing.route(&address);
+            let _ = controls.routing.strip_prepend(&routed.address);
+            let _ = controls.smtproutes.find(address.domain().unwrap_or_default());
+            let _ = controls.rcpthosts.allows_domain(address.as_bytes());
+            for finding in findings {
+                prop_assert!(!finding.to_string().contains('\n'));
+            }
+        }
+    }
+}

@@ -1,0 +1,8 @@
+//! Integration tests of mta-core, one module per part.
+#![cfg(test)]
+
+mod assign;
+mod cdb;
+mod control;
+mod log;
+mod rewrite;
