@@ -1,1 +1,18 @@
 //! Accounts and passwords in vpopmail's layout (vchkpw(8), vadddomain(8)).
+//!
+//! What a line of `vpasswd` says, which sub-directory comes next, how a password is hashed and
+//! verified: pure functions here. The installation itself, with its files edited under locks and
+//! made durable, stands beside them. This crate speaks no protocol, reads no clock, no environment and
+//! no randomness; salts and times are arguments.
+
+pub mod dir_control;
+pub mod domain_name;
+pub mod domain_order;
+pub mod flags;
+pub mod login_name;
+pub mod password;
+pub mod vpasswd;
+
+pub use domain_name::{DomainName, MailboxName};
+pub use flags::Flags;
+pub use login_name::LoginName;
