@@ -2,6 +2,9 @@
 //!
 //! A server and a client share the [`Reply`]; each lives in a folder of its own.
 
+mod command;
 pub mod reply;
+pub mod server;
+mod unstuff;
 
 pub use reply::{Enhanced, Reply};
