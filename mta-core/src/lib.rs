@@ -6,6 +6,7 @@
 
 pub mod address;
 pub mod assign;
+pub mod bounce;
 pub mod cdb;
 pub mod control;
 pub mod date;
@@ -13,10 +14,13 @@ pub mod dns;
 pub mod envelope;
 pub mod log;
 pub mod ports;
+pub mod queue;
 pub mod received;
 pub mod report;
 pub mod rewrite;
+pub mod schedule;
 pub mod time;
+pub mod verp;
 
 pub use address::Address;
 pub use envelope::Envelope;

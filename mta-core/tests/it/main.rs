@@ -5,4 +5,5 @@ mod assign;
 mod cdb;
 mod control;
 mod log;
+mod queue;
 mod rewrite;
