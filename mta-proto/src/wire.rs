@@ -15,6 +15,7 @@ pub struct Wire {
     received: u64,
     sent: u64,
     eof: bool,
+    broken: bool,
 }
 
 impl Wire {
@@ -30,6 +31,7 @@ impl Wire {
             received: 0,
             sent: 0,
             eof: false,
+            broken: false,
         }
     }
 
@@ -56,6 +58,19 @@ impl Wire {
     /// Tells that the peer will send nothing more.
     pub fn push_eof(&mut self) {
         self.eof = true;
+    }
+
+    /// Tells that the stream broke: nothing more will come, and output cannot be sent any more.
+    pub fn push_broken(&mut self) {
+        self.eof = true;
+        self.broken = true;
+        self.output = BytesMut::new();
+    }
+
+    /// Tells whether the stream broke; a machine then need not produce output.
+    #[must_use]
+    pub const fn broken(&self) -> bool {
+        self.broken
     }
 
     /// Tells whether the peer has ended its side.

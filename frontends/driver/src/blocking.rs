@@ -183,6 +183,6 @@ impl<M: Machine, S: Stream> BlockingLink<M, S> {
 
     fn break_off(&mut self, kind: io::ErrorKind) {
         self.broken.get_or_insert(kind);
-        self.machine.wire_mut().push_eof();
+        self.machine.wire_mut().push_broken();
     }
 }

@@ -243,8 +243,7 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
     /// Remembers what broke the connection; the machine sees the end of its input and gives up by itself.
     fn break_off(&mut self, error: io::Error) {
         self.broken.get_or_insert(error);
-        self.machine.wire_mut().push_eof();
-        self.drop_output();
+        self.machine.wire_mut().push_broken();
     }
 
     fn drop_output(&mut self) {

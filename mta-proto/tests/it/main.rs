@@ -7,4 +7,5 @@
     reason = "a test that fails says so by panicking"
 )]
 
+mod pop3;
 mod reply;
