@@ -4,10 +4,12 @@
 //! one thing to do next, and questions to the application carry a [`Ticket`] that takes exactly one
 //! answer of the right kind.
 
+pub mod chunk;
 pub mod machine;
 pub mod pop3;
 pub mod smtp;
 pub mod wire;
 
+pub use chunk::Chunk;
 pub use machine::{Action, Machine, Ticket};
 pub use wire::Wire;

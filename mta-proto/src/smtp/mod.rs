@@ -2,8 +2,10 @@
 //!
 //! A server and a client share the [`Reply`]; each lives in a folder of its own.
 
+pub mod client;
 mod command;
 pub mod reply;
+pub mod reply_parser;
 pub mod server;
 mod unstuff;
 
