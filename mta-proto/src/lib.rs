@@ -5,6 +5,7 @@
 //! answer of the right kind.
 
 pub mod chunk;
+pub mod dns;
 pub mod machine;
 pub mod pop3;
 pub mod smtp;
