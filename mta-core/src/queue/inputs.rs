@@ -101,6 +101,50 @@ impl Manager {
         true
     }
 
+    /// Takes one message out of the queue; false where there is no such message.
+    ///
+    /// What is being delivered at this moment ends first, whatever its report. Nobody else is
+    /// delivered to, no bounce is sent, and the message ends as any other does.
+    ///
+    /// ```
+    /// use mta_core::queue::*;
+    /// use mta_core::{Address, Unix, ports::spool::MessageId};
+    ///
+    /// let mut manager = Manager::new(Settings::default());
+    /// manager.recovered(Recovered {
+    ///     id: MessageId(7), birth: Unix(0), sender: Address::null(),
+    ///     next: PerChannel::new(None, Some(Unix(9_999))), bounced: false,
+    /// });
+    /// assert!(manager.remove(MessageId(7)));
+    /// let mut finished = false;
+    /// loop {
+    ///     match manager.poll(Unix(1)) {
+    ///         Action::Finish { step, .. } => { finished = true; manager.done(step) }
+    ///         Action::Log(_) => {}
+    ///         Action::Wait => break,
+    ///         other => unreachable!("{other:?}"),
+    ///     }
+    /// }
+    /// assert!(finished);
+    /// ```
+    pub fn remove(&mut self, id: MessageId) -> bool {
+        let Some(message) = self.messages.get_mut(&id) else {
+            return false;
+        };
+        for channel in Channel::ALL {
+            if let Track::Waiting(at) = message.tracks.of(channel) {
+                self.channels.of_mut(channel).due.remove(&(*at, id));
+            }
+            self.unkept.remove(&(id, channel));
+        }
+        if let Some(stalled) = message.work.as_ref().and_then(|work| work.stalled) {
+            self.timers.remove(&(stalled, id));
+        }
+        message.remove();
+        self.advance(id);
+        true
+    }
+
     /// Begins no more deliveries (SIGTERM). What runs may end; then comes [`Action::Stopped`].
     pub fn shutdown(&mut self) {
         if std::mem::replace(&mut self.stopping, true) {
@@ -314,6 +358,10 @@ impl Manager {
         let Some(message) = message.filter(|m| m.serial == running.serial) else {
             return;
         };
+        if message.removed {
+            deferred = false;
+            failures.clear();
+        }
         if let Some(pass) = message.pass(running.channel) {
             pass.running = pass.running.saturating_sub(1);
             pass.deferred |= deferred;
@@ -368,6 +416,7 @@ impl Manager {
             birth,
             tracks,
             bounce,
+            removed: false,
             work,
         };
         self.messages.insert(id, message);
@@ -402,7 +451,8 @@ impl Manager {
                 self.timers.insert((at, id));
             }
             What::Load(channel) => {
-                if let Some(message) = self.messages.get_mut(&id) {
+                let message = self.messages.get_mut(&id);
+                if let Some(message) = message.filter(|m| !m.removed) {
                     *message.tracks.of_mut(channel) = Track::Waiting(at);
                     self.channels.of_mut(channel).due.insert((at, id));
                 }

@@ -15,6 +15,8 @@ pub(super) struct Message {
     pub(super) birth: Unix,
     pub(super) tracks: PerChannel<Track>,
     pub(super) bounce: Bounce,
+    /// The administrator wants it gone: nobody is delivered to and nobody is told.
+    pub(super) removed: bool,
     /// Exists only while something is under way.
     pub(super) work: Option<Box<Work>>,
 }
@@ -191,6 +193,10 @@ impl Message {
             }
         }
         match self.bounce {
+            Bounce::Recorded if self.removed => {
+                self.bounce = Bounce::Sent;
+                Next::Do(What::ClearBounce)
+            }
             Bounce::Recorded => {
                 let to = verp::bounce_address(&work.sender);
                 if to.as_bytes() == verp::DOUBLE_BOUNCE_SENDER {
@@ -249,6 +255,23 @@ impl Message {
                 at: *at,
             },
         }
+    }
+
+    /// Forgets everybody who is not being delivered to at this moment.
+    pub(super) fn remove(&mut self) {
+        self.removed = true;
+        for channel in Channel::ALL {
+            match self.tracks.of_mut(channel) {
+                Track::Running(pass) => {
+                    pass.batches.clear();
+                    pass.deferred = false;
+                }
+                other => *other = Track::Done,
+            }
+        }
+        let work = self.work.get_or_insert_default();
+        work.failures.clear();
+        work.stalled = None;
     }
 
     /// Puts back what a step that failed had taken.

@@ -424,3 +424,50 @@ fn a_recovered_message_whose_recipients_are_done_bounces_and_ends() {
     ];
     assert_eq!(stage.plot(), want);
 }
+
+#[test]
+fn a_removed_message_tells_nobody_and_delivers_no_more() {
+    // Removed while the delivery to the first of three hosts runs, whatever that comes to.
+    for first in ["no@one", "later@one", "yes@one"] {
+        let settings = Settings {
+            concurrency: PerChannel::new(1, 1),
+            ..Settings::default()
+        };
+        let mut stage = Stage::with(settings, "s@x", &[first, "b@two", "c@three"]);
+        stage.manager.found(ID);
+        loop {
+            match stage.manager.poll(stage.now) {
+                Action::Start(it) => {
+                    assert!(stage.manager.remove(ID));
+                    stage.act(Action::Start(it));
+                    break;
+                }
+                action => stage.act(action),
+            }
+        }
+        let wait = stage.play();
+        assert_eq!(wait, Action::Wait, "{first}");
+        let plot = stage.plot();
+        assert!(
+            !plot
+                .iter()
+                .any(|l| l.contains("-> b@two") || l.contains("[bounce]")),
+            "{plot:?}"
+        );
+        assert_eq!(plot.last(), Some(&"[finish]"), "{first}");
+        assert_eq!(stage.manager.status().messages, 0);
+        assert!(!stage.manager.remove(ID));
+    }
+}
+
+#[test]
+fn a_removed_message_with_bounce_text_sends_no_bounce() {
+    let mut stage = Stage::new("s@x", &["no@one", "later@two"]);
+    stage.manager.found(ID);
+    let _ = stage.play();
+    assert!(!stage.bounce.is_empty());
+    stage.script.clear();
+    assert!(stage.manager.remove(ID));
+    assert_eq!(stage.play(), Action::Wait);
+    assert_eq!(stage.plot(), ["[clear]", "end msg 7", "[finish]"]);
+}
