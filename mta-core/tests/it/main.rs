@@ -5,5 +5,6 @@ mod assign;
 mod cdb;
 mod control;
 mod log;
+mod mx;
 mod queue;
 mod rewrite;
