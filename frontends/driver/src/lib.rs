@@ -14,9 +14,11 @@ pub mod blocking;
 pub mod clock;
 pub mod closed;
 pub mod link;
+pub mod pool;
 mod scratch;
 
 pub use blocking::BlockingLink;
 pub use clock::Clock;
 pub use closed::Closed;
 pub use link::Link;
+pub use pool::{NotDone, PoolLimits, StorePool};

@@ -1,7 +1,7 @@
 //! What a POP3 session tells and asks, and the answers it takes (RFC 1939 §5, RFC 2449 §8, RFC 3206).
 
 use super::Listing;
-use crate::Ticket;
+use crate::{Chunk, Ticket};
 use bytes::Bytes;
 use std::borrow::Cow;
 use std::fmt;
@@ -14,10 +14,6 @@ pub enum LoginQuestion {}
 #[non_exhaustive]
 #[derive(Debug, PartialEq, Eq)]
 pub enum OpenQuestion {}
-/// Marks the wish for the next piece of the open message.
-#[non_exhaustive]
-#[derive(Debug, PartialEq, Eq)]
-pub enum PieceQuestion {}
 /// Marks the order to remove what was deleted.
 #[non_exhaustive]
 #[derive(Debug, PartialEq, Eq)]
@@ -56,8 +52,8 @@ pub enum Event {
         /// The right to answer.
         ticket: Ticket<OpenQuestion>,
     },
-    /// The next piece of the open message. Answered by [`Server::piece`](super::Server::piece).
-    Need(Ticket<PieceQuestion>),
+    /// The next piece of the open message. Answered by [`Server::chunk`](super::Server::chunk).
+    Need(Ticket<Chunk>),
     /// The session ended in order: remove these messages. Answered by
     /// [`Server::updated`](super::Server::updated).
     Quit {
@@ -133,22 +129,6 @@ pub enum Admission {
     Refuse(Refusal),
     /// Not in, and the session ends.
     Close(Refusal),
-}
-
-/// The answer to a wish for the next piece of a message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_enums,
-    reason = "a source goes on, ends, or fails: there is no fourth"
-)]
-pub enum Piece {
-    /// The next bytes in stored form: lines ended by LF or CRLF, dots as they are.
-    Bytes(Bytes),
-    /// There are no more.
-    End,
-    /// They cannot be read: the connection is closed without the final dot, so that no client
-    /// takes the part for the whole.
-    Failed,
 }
 
 /// A response code that programs read (RFC 2449 §8, RFC 3206).

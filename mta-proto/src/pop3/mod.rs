@@ -19,6 +19,6 @@ mod outgoing;
 pub mod server;
 
 pub use config::{Config, Limits, Timeouts};
-pub use event::{AbortReason, Admission, Code, Event, Password, Piece, Refusal};
+pub use event::{AbortReason, Admission, Code, Event, Password, Refusal};
 pub use listing::{Listing, ListingFull};
 pub use server::Server;

@@ -1,10 +1,10 @@
 //! The server's side of a POP3 session (RFC 1939; LAST as in RFC 1460; pipelining as in RFC 2449 §6.6).
 
 use super::command::{Command, CommandError, Number};
-use super::event::{LoginQuestion, OpenQuestion, PieceQuestion, UpdateQuestion};
+use super::event::{LoginQuestion, OpenQuestion, UpdateQuestion};
 use super::outgoing::{Outgoing, Progress};
-use super::{AbortReason, Admission, Config, Event, Listing, Password, Piece, Refusal};
-use crate::{Action, Machine, Ticket, Wire};
+use super::{AbortReason, Admission, Config, Event, Listing, Password, Refusal};
+use crate::{Action, Chunk, Machine, Ticket, Wire};
 use bytes::{BufMut, Bytes};
 use mta_core::Mono;
 use std::sync::Arc;
@@ -69,7 +69,7 @@ enum Job {
     /// The application looks at a question with this serial.
     Login(u64),
     Open(u64, Option<u64>),
-    Piece(u64, Box<Outgoing>),
+    Chunk(u64, Box<Outgoing>),
     Update(u64),
     /// A listing is on its way out.
     Scan(Column, usize),
@@ -172,16 +172,17 @@ impl Server {
         }
     }
 
-    /// Gives the next piece of the open message. It is kept until it is sent, so its size is a
+    /// Gives the next piece of the open message: stored form, lines ended by LF or CRLF, dots as
+    /// they are. It is kept until it is sent, so its size is a
     /// part of the session's memory: 16 KiB are a good measure.
-    pub fn piece(&mut self, ticket: Ticket<PieceQuestion>, piece: Piece) {
+    pub fn chunk(&mut self, ticket: Ticket<Chunk>, chunk: Chunk) {
         match std::mem::replace(&mut self.job, Job::Idle) {
-            Job::Piece(serial, mut outgoing) if serial == ticket.serial() => {
+            Job::Chunk(serial, mut outgoing) if serial == ticket.serial() => {
                 self.answered = true;
-                match piece {
-                    Piece::Bytes(bytes) => outgoing.give(bytes),
-                    Piece::End => outgoing.end(),
-                    Piece::Failed => return self.close(Some(AbortReason::SourceFailed)),
+                match chunk {
+                    Chunk::Bytes(bytes) => outgoing.give(bytes),
+                    Chunk::End => outgoing.end(),
+                    Chunk::Failed => return self.close(Some(AbortReason::SourceFailed)),
                 }
                 self.job = Job::Send(outgoing);
             }
@@ -229,7 +230,7 @@ impl Server {
     /// Moves on by one step; `None` means that there may be another one at once.
     fn step(&mut self) -> Option<Action<Event>> {
         match &mut self.job {
-            Job::Login(_) | Job::Open(..) | Job::Piece(..) | Job::Update(_) => Some(Action::Wait),
+            Job::Login(_) | Job::Open(..) | Job::Chunk(..) | Job::Update(_) => Some(Action::Wait),
             _ if self.wire.output_full() => Some(Action::Write),
             Job::Idle if self.stopping => {
                 self.refuse(&Refusal::new(
@@ -258,7 +259,7 @@ impl Server {
             Progress::Done => {}
             Progress::NeedMore => {
                 let serial = self.next_serial();
-                self.job = Job::Piece(serial, outgoing);
+                self.job = Job::Chunk(serial, outgoing);
                 return Some(Action::Event(Event::Need(Ticket::new(serial))));
             }
         }
@@ -598,7 +599,7 @@ impl Machine for Server {
     fn deadline(&self) -> Option<Mono> {
         let timeouts = &self.config.timeouts;
         match self.job {
-            Job::Login(_) | Job::Open(..) | Job::Piece(..) | Job::Update(_) => return None,
+            Job::Login(_) | Job::Open(..) | Job::Chunk(..) | Job::Update(_) => return None,
             _ if self.closing => return None,
             Job::Idle | Job::Scan(..) | Job::Send(_) => {}
         }

@@ -1,3 +1,11 @@
 //! Tests of the driver against scripted streams and paused time.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test that fails says so by panicking"
+)]
 
 mod link;
+mod pool;
+mod sessions;

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use mta_core::Mono;
-use mta_proto::pop3::{Admission, Config, Event, Listing, Piece, Refusal, Server};
-use mta_proto::{Action, Machine};
+use mta_proto::pop3::{Admission, Config, Event, Listing, Refusal, Server};
+use mta_proto::{Action, Chunk, Machine};
 use std::sync::Arc;
 
 /// What an application did and saw.
@@ -98,12 +98,12 @@ impl Application {
             Event::Need(ticket) => {
                 let n = self.piece.min(self.open.len());
                 let piece = self.open.split_to(n);
-                server.piece(
+                server.chunk(
                     ticket,
                     match (n, self.failing) {
-                        (0, true) => Piece::Failed,
-                        (0, false) => Piece::End,
-                        _ => Piece::Bytes(piece),
+                        (0, true) => Chunk::Failed,
+                        (0, false) => Chunk::End,
+                        _ => Chunk::Bytes(piece),
                     },
                 );
             }

@@ -2,8 +2,8 @@
 
 use super::kit::{Application, run, server};
 use mta_core::Mono;
-use mta_proto::pop3::{AbortReason, Admission, Event, Listing, Piece, Server};
-use mta_proto::{Action, Machine};
+use mta_proto::pop3::{AbortReason, Admission, Event, Listing, Server};
+use mta_proto::{Action, Chunk, Machine};
 use std::time::Duration;
 
 const IDLE: Duration = Duration::from_secs(600);
@@ -101,7 +101,7 @@ fn a_client_that_reads_nothing_stops_the_source_and_runs_out_of_time() {
             Action::Event(Event::Open { ticket, .. }) => server.opened(ticket, Ok(())),
             Action::Event(Event::Need(ticket)) => {
                 pieces += 1;
-                server.piece(ticket, Piece::Bytes(vec![b'\n'; 16 * 1024].into()));
+                server.chunk(ticket, Chunk::Bytes(vec![b'\n'; 16 * 1024].into()));
             }
             Action::Write => break,
             other => panic!("unexpected {other:?}"),
