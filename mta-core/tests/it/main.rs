@@ -1,10 +1,14 @@
 //! Integration tests of mta-core, one module per part.
 #![cfg(test)]
 
+mod address;
 mod assign;
 mod cdb;
 mod control;
+mod delivered;
+mod dotqmail;
 mod log;
 mod mx;
+mod policy;
 mod queue;
 mod rewrite;

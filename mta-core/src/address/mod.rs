@@ -1,5 +1,11 @@
 //! An envelope address as qmail keeps it: unquoted bytes, split at the last `@` (addresses(5)).
 
+pub mod grammar;
+pub mod literal;
+mod quote;
+
+pub use grammar::{BadAddress, MAX_ADDRESS};
+
 use std::fmt;
 
 /// An envelope address in qmail's internal form: the local part without quoting, `@`, the domain.
@@ -66,6 +72,43 @@ impl Address {
     #[must_use]
     pub fn domain(&self) -> Option<&[u8]> {
         self.split().1
+    }
+
+    /// Tells whether the address can only travel under SMTPUTF8 (RFC 6531 §3.3).
+    #[must_use]
+    pub fn needs_smtputf8(&self) -> bool {
+        !self.0.is_ascii()
+    }
+
+    /// Returns the address as SMTP and headers write it, the local part quoted where it must be.
+    ///
+    /// An address without `@` is written raw, as qmail does. Unlike qmail, letters beyond ASCII
+    /// alone are no reason to quote (RFC 6531 §3.3). What comes out may hold a control byte where
+    /// the address does; header writers replace those.
+    ///
+    /// ```
+    /// use mta_core::Address;
+    /// let written = |a: &str| String::from_utf8(Address::new(a).unwrap().to_quoted()).unwrap();
+    /// assert_eq!(written("joe@example.org"), "joe@example.org");
+    /// assert_eq!(written("a b@c@example.org"), r#""a b@c"@example.org"#);
+    /// ```
+    #[must_use]
+    pub fn to_quoted(&self) -> Vec<u8> {
+        quote::quoted(self)
+    }
+
+    /// Reads a mailbox as people write it, with or without angle brackets, into internal form.
+    ///
+    /// # Errors
+    /// Says at which byte what was expected.
+    ///
+    /// ```
+    /// use mta_core::Address;
+    /// assert_eq!(Address::parse(b"<joe@example.org>").unwrap().as_bytes(), b"joe@example.org");
+    /// assert_eq!(Address::parse(b"joe@").unwrap_err().at, 4);
+    /// ```
+    pub fn parse(text: &[u8]) -> Result<Self, BadAddress> {
+        grammar::whole(text)
     }
 
     fn split(&self) -> (&[u8], Option<&[u8]>) {

@@ -1,0 +1,20 @@
+//! .qmail files: which one is used, and what its lines ask for (dot-qmail(5), spec §6.3 to §6.6).
+//!
+//! ```text
+//! dash, extension ──► candidates ──► the caller opens one ──► search ──► Instruction, Instruction …
+//! ```
+//!
+//! Nothing here opens a file or runs a program: the caller hands contents and modes in and carries
+//! the instructions out in order.
+
+mod candidates;
+mod forward;
+mod lines;
+mod program;
+mod search;
+
+pub use candidates::{Candidate, candidates};
+pub use forward::{Did, OwnerFiles, new_sender, owner_names};
+pub use lines::{Instruction, parse};
+pub use program::{ProgramEnd, simple_words};
+pub use search::{Chosen, Found, Unopened, check_home, search};
