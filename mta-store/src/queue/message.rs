@@ -1,0 +1,219 @@
+//! What can be read of a preprocessed message, and the failure text that gathers for its sender (INTERNALS, qmail-send(8)).
+
+use super::error::{At, QueueError};
+use super::preprocess::address;
+use super::{Queue, limits};
+use crate::files::{Access, Files, OpenFile};
+use mta_core::ports::spool::MessageId;
+use mta_core::{Address, Unix};
+use std::io;
+use std::path::Path;
+
+/// What info/ID says.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Info {
+    /// The reverse-path.
+    pub sender: Address,
+    /// When the message was preprocessed.
+    pub birth: Unix,
+}
+
+/// The bytes of a message, open for reading.
+#[derive(Debug)]
+pub struct Message<F: Files> {
+    file: F::File,
+    len: u64,
+}
+
+impl<F: Files> Message<F> {
+    /// Returns the length in bytes.
+    #[must_use]
+    pub const fn len(&self) -> u64 {
+        self.len
+    }
+
+    /// Tells whether there are no bytes.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Reads at a position; 0 means the end.
+    ///
+    /// # Errors
+    /// Fails where the disk fails.
+    pub fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
+        self.file.read_at(buf, at)
+    }
+
+    /// Returns the open file, for a child process that reads the message by itself.
+    #[must_use]
+    pub fn into_file(self) -> F::File {
+        self.file
+    }
+
+    /// Reads from the start on.
+    #[must_use]
+    pub const fn reader(&self) -> MessageReader<'_, F> {
+        MessageReader {
+            message: self,
+            at: 0,
+        }
+    }
+}
+
+/// Reads a message from its start to its end.
+#[derive(Debug)]
+pub struct MessageReader<'m, F: Files> {
+    message: &'m Message<F>,
+    at: u64,
+}
+
+impl<F: Files> io::Read for MessageReader<'_, F> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.message.read_at(buf, self.at)?;
+        self.at += n as u64;
+        Ok(n)
+    }
+}
+
+impl<F: Files> Queue<F> {
+    /// Opens a message's bytes.
+    ///
+    /// # Errors
+    /// [`QueueError::Gone`] where there is none, [`QueueError::Broken`] where it is no file.
+    pub fn open_message(&self, id: MessageId) -> Result<Message<F>, QueueError> {
+        let path = self.paths().mess(id);
+        let file = match self.open_regular(&path) {
+            Err(e) if e.is_missing() => return Err(QueueError::Gone(id)),
+            other => other?,
+        };
+        let len = file.stat().at("describe", &path)?.size;
+        Ok(Message { file, len })
+    }
+
+    /// Reads the sender and birth of a preprocessed message.
+    ///
+    /// # Errors
+    /// [`QueueError::Gone`] where there is none, [`QueueError::Broken`] where the file makes no sense.
+    pub fn info(&self, id: MessageId) -> Result<Info, QueueError> {
+        let path = self.paths().info(id);
+        let bytes = match self.read_small(&path, limits::INFO) {
+            Err(e) if e.is_missing() => return Err(QueueError::Gone(id)),
+            other => other?,
+        };
+        let birth = self.files().stat(&path).at("describe", &path)?.mtime;
+        match bytes.split_last() {
+            Some((0, [b'F', sender @ ..])) if !sender.contains(&0) => Ok(Info {
+                sender: address(sender),
+                birth,
+            }),
+            _ => Err(QueueError::broken(path, "expected one F record")),
+        }
+    }
+
+    /// Adds a paragraph to the failure text, durably. Mark the recipient as done only afterwards.
+    ///
+    /// # Errors
+    /// After a failure the text is as it was, as far as the disk allows.
+    pub fn append_bounce(&self, id: MessageId, record: &[u8]) -> Result<(), QueueError> {
+        let path = self.paths().bounce(id);
+        let (file, made) = match self.files().open(&path, Access::ReadWrite) {
+            Ok(file) => (file, false),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                let made = self.files().create_new(&path, 0o600);
+                (made.at("create", &path)?, true)
+            }
+            Err(e) => return Err(e).at("open", &path),
+        };
+        let before = file.stat().at("describe", &path)?.size;
+        let written = file.write_all_at(record, before).and_then(|()| file.sync());
+        if let Err(e) = written {
+            if made {
+                let _ = self.files().unlink_if_there(&path);
+            } else {
+                let _ = file.truncate(before);
+            }
+            return Err(e).at("append to", &path);
+        }
+        // Also when an earlier call made it: that one may have failed at this very sync.
+        self.syncs().wait(&self.syncs().mark(&path))
+    }
+
+    /// Returns the failure text, `None` where nobody failed. It ends with a whole paragraph and
+    /// has at most [`limits::BOUNCE`] bytes.
+    ///
+    /// # Errors
+    /// Fails where the file cannot be read.
+    pub fn bounce(&self, id: MessageId) -> Result<Option<Vec<u8>>, QueueError> {
+        let path = self.paths().bounce(id);
+        let file = match self.open_regular(&path) {
+            Err(e) if e.is_missing() => return Ok(None),
+            other => other?,
+        };
+        let mut text = vec![0; limits::BOUNCE];
+        let mut filled = 0;
+        while let Some(room) = text.get_mut(filled..).filter(|r| !r.is_empty()) {
+            let n = file.read_at(room, filled as u64).at("read", &path)?;
+            filled += n;
+            if n == 0 {
+                break;
+            }
+        }
+        text.truncate(filled);
+        text.truncate(whole_paragraphs(&text));
+        Ok(Some(text))
+    }
+
+    /// Removes the failure text, durably: the bounce is queued.
+    ///
+    /// # Errors
+    /// After a failure the bounce may be sent again.
+    pub fn clear_bounce(&self, id: MessageId) -> Result<(), QueueError> {
+        let held = self.unlink_held(&self.paths().bounce(id))?;
+        self.settle(held)
+    }
+
+    /// Cuts what a crash tore from the failure text.
+    pub(super) fn repair_bounce(&self, path: &Path) -> Result<(), QueueError> {
+        let file = self
+            .files()
+            .open(path, Access::ReadWrite)
+            .at("open", path)?;
+        let len = file.stat().at("describe", path)?.size;
+        let mut keep = 0;
+        let mut at = 0;
+        let mut last = 0;
+        let mut piece = [0; 4096];
+        'read: loop {
+            let n = file.read_at(&mut piece, at).at("read", path)?;
+            for &b in piece.get(..n).unwrap_or_default() {
+                at += 1;
+                if b == 0 {
+                    break 'read;
+                }
+                if b == b'\n' && last == b'\n' {
+                    keep = at;
+                }
+                last = b;
+            }
+            if n == 0 {
+                break;
+            }
+        }
+        if keep < len {
+            file.truncate(keep).at("cut", path)?;
+            file.sync().at("sync", path)?;
+        }
+        Ok(())
+    }
+}
+
+/// Returns how many bytes of failure text are whole paragraphs without NUL.
+fn whole_paragraphs(text: &[u8]) -> usize {
+    let sound = text.iter().position(|&b| b == 0).unwrap_or(text.len());
+    let text = text.get(..sound).unwrap_or(text);
+    let end = text.windows(2).rposition(|pair| pair == b"\n\n");
+    end.map_or(0, |at| at + 2)
+}
