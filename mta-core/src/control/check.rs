@@ -173,7 +173,7 @@ pub(super) fn together(controls: &Controls, findings: &mut Vec<Finding>) {
     let mut say = |file, weight, text| findings.push(Finding::new(file, None, weight, text));
     let listed = |domain| matches!(controls.rcpthosts.allows_domain(domain), Ok(true) | Err(_));
     for domain in routing.locals.iter() {
-        if routing.virtualdomains.iter().any(|(key, _)| key == domain) {
+        if routing.virtualdomains.has_key(domain) {
             say(
                 "virtualdomains",
                 Weight::Error,

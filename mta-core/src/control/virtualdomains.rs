@@ -39,6 +39,12 @@ impl VirtualDomains {
             .find_map(|key| self.0.find(key))
     }
 
+    /// Tells whether a line has exactly this key, in any case.
+    #[must_use]
+    pub fn has_key(&self, key: &[u8]) -> bool {
+        self.0.find(key).is_some()
+    }
+
     /// Returns the pairs with their keys in lower case and in order.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.0.iter()

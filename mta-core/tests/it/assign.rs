@@ -2,6 +2,7 @@
 
 use mta_core::assign::{Account, Assign, Entry, Key, cdb_key, lookup};
 use mta_core::cdb::Cdb;
+use proptest::prelude::*;
 
 const FILE: &[u8] = b"+:alias:7:7:/alias:-::\n\
     =joe:joe:12345:12345:/home/joe:::\n\
@@ -130,4 +131,34 @@ fn fields_that_would_break_the_file_are_handed_back() {
         assert_eq!(*assign.insert(entry.clone()).unwrap_err(), entry);
     }
     assert_eq!(assign.to_bytes(), b".\n");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(128))]
+
+    #[test]
+    fn arbitrary_files_never_panic_and_survive_a_round_trip(text in "[=+:a-z0-9\\-\n\0]{0,120}(\n\\.)?") {
+        if let Ok(assign) = Assign::parse(text.as_bytes()) {
+            prop_assert_eq!(Assign::parse(&assign.to_bytes()).unwrap(), assign);
+        }
+    }
+
+    #[test]
+    fn inserted_lines_are_found(
+        locals in proptest::collection::btree_set("[a-z]{1,4}", 1..12),
+    ) {
+        let mut assign = Assign::default();
+        for local in &locals {
+            let account = Account { user: local.clone().into(), ..Account::default() };
+            assign.insert(Entry { key: Key::Exact(local.clone().into()), account }).unwrap();
+        }
+        let keys: Vec<_> = assign.entries().map(|e| e.account.user.clone()).collect();
+        prop_assert!(keys.is_sorted());
+        let bytes = cdb_of(&Assign::parse(&assign.to_bytes()).unwrap());
+        let cdb = Cdb::new(&bytes).unwrap();
+        for local in &locals {
+            prop_assert_eq!(lookup(&cdb, local.as_bytes()).unwrap().unwrap().user, local.as_bytes());
+        }
+        prop_assert_eq!(lookup(&cdb, b"longer").unwrap(), None);
+    }
 }

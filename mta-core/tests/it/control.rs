@@ -55,6 +55,20 @@ fn defaults_are_qmails() {
 }
 
 #[test]
+fn every_name_is_asked_for_once() {
+    let mut asked = Vec::new();
+    let read = |name: &str| {
+        asked.push(name.to_owned());
+        Ok::<_, ()>(Some(b"mx.example\n".to_vec()))
+    };
+    Controls::load(read).unwrap();
+    asked.sort();
+    let mut names = NAMES.map(str::to_owned).to_vec();
+    names.sort();
+    assert_eq!(asked, names);
+}
+
+#[test]
 fn an_empty_file_is_not_a_missing_file() {
     let files = [
         ("me", "mx.example"),
