@@ -13,6 +13,7 @@
 pub mod blocking;
 pub mod clock;
 pub mod closed;
+pub mod dns;
 pub mod link;
 pub mod pool;
 mod scratch;
@@ -20,5 +21,6 @@ mod scratch;
 pub use blocking::BlockingLink;
 pub use clock::Clock;
 pub use closed::Closed;
+pub use dns::DnsDriver;
 pub use link::Link;
 pub use pool::{NotDone, PoolLimits, StorePool};
