@@ -17,6 +17,7 @@ pub mod dns;
 pub mod link;
 pub mod pool;
 mod scratch;
+pub mod spool;
 
 pub use blocking::BlockingLink;
 pub use clock::Clock;
@@ -24,3 +25,4 @@ pub use closed::Closed;
 pub use dns::DnsDriver;
 pub use link::Link;
 pub use pool::{NotDone, PoolLimits, StorePool};
+pub use spool::{QueueSpool, SpoolBuilder};

@@ -14,7 +14,7 @@ impl std::fmt::Display for MessageId {
     }
 }
 
-/// Why a message was not taken; it is not kept, and the sender may try again later.
+/// Why a message was not taken; it is not kept, and the sender may try again later unless said otherwise.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum SpoolError {
@@ -24,6 +24,9 @@ pub enum SpoolError {
     /// Any other failure of the storage; the text is for the log only.
     #[error("the spool failed: {0}")]
     Storage(String),
+    /// This spool can never hold such an envelope; permanent, and the sender's to change.
+    #[error("the message cannot be kept: {0}")]
+    Unacceptable(String),
     /// The spool is closing down.
     #[error("the spool is closing")]
     Closed,

@@ -10,3 +10,4 @@ mod dns;
 mod link;
 mod pool;
 mod sessions;
+mod spool;
