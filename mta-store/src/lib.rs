@@ -5,5 +5,11 @@
 //! loses power between any two calls is [`files::SimFiles`] (feature `sim`). This crate reads no
 //! clock, no environment and no randomness: time and the parts of unique names are arguments.
 
+pub mod atomic;
+#[cfg(feature = "cdb-writer")]
+pub mod cdb_writer;
+pub mod control_dir;
+pub mod dir_syncs;
 pub mod files;
+pub mod maildir;
 pub mod queue;

@@ -1,4 +1,12 @@
 //! Everything that mta-store promises, asked from outside (INTERNALS, maildir(5)).
 
 #[cfg(test)]
+mod atomic;
+#[cfg(test)]
+mod cdb_writer;
+#[cfg(test)]
 mod files;
+#[cfg(test)]
+mod maildir;
+#[cfg(test)]
+mod maildir_crash;
