@@ -7,5 +7,8 @@
     reason = "a test that fails says so by panicking"
 )]
 
+mod oracle;
 mod pop3;
 mod reply;
+mod smtp_server;
+mod transcript;

@@ -1,0 +1,177 @@
+//! Time as data: who is waited for, and what happens when it has run out (RFC 5321 §4.5.3.2).
+
+use super::config;
+use crate::oracle::{Answering, Seen, Session};
+use mta_core::Mono;
+use mta_proto::smtp::server::{AbortReason, Event, Server, Verdict};
+use mta_proto::smtp::{Enhanced, Reply};
+use mta_proto::{Action, Machine};
+use std::time::Duration;
+
+const TICK: Duration = Duration::from_nanos(1);
+
+fn session() -> Session {
+    let config = config(|config| {
+        config.timeouts.command = Duration::from_secs(100);
+        config.timeouts.body = Duration::from_secs(30);
+    });
+    Session::new(&config, Answering::AtOnce)
+}
+
+fn say(session: &mut Session, text: &str) {
+    session.feed(text.as_bytes(), &mut std::iter::empty());
+    session.settle();
+}
+
+#[test]
+fn silence_ends_a_session_at_the_moment_the_table_says() {
+    let started = "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n";
+    let data = format!("{started}DATA\r\n");
+    let bdat = format!("{started}BDAT 10\r\nabc");
+    let table: &[(&str, &str, u64, Option<AbortReason>)] = &[
+        ("behind the greeting", "", 100, None),
+        ("half a command", "MAI", 100, None),
+        ("in a line too long", &"x".repeat(5000), 100, None),
+        ("in a transaction", started, 100, Some(AbortReason::Timeout)),
+        ("in DATA", &data, 30, Some(AbortReason::Timeout)),
+        ("in a chunk", &bdat, 30, Some(AbortReason::Timeout)),
+        ("in a chunk nobody wants", "BDAT 10\r\n", 30, None),
+    ];
+    for (name, text, seconds, abort) in table {
+        let mut session = session();
+        session.settle();
+        say(&mut session, text);
+        let deadline = session.now + Duration::from_secs(*seconds);
+        assert_eq!(session.server.deadline(), Some(deadline), "{name}");
+        session.now = Mono::from_start(deadline.since_start() - TICK);
+        assert!(!session.settle(), "{name}: too early");
+        session.now = deadline;
+        assert!(session.settle(), "{name}: too late");
+        let replies = String::from_utf8_lossy(&session.trace.replies).into_owned();
+        assert!(
+            replies.ends_with("421 4.4.2 timeout, closing\r\n"),
+            "{name}"
+        );
+        let last = session.trace.seen.last();
+        let wanted = abort.map(Seen::Abort);
+        assert!(
+            wanted.is_none() || last == wanted.as_ref(),
+            "{name}: {last:?}"
+        );
+    }
+}
+
+#[test]
+fn trickling_prolongs_a_body_but_not_a_command() {
+    let mut session = session();
+    session.settle();
+    for _ in 0..9 {
+        session.now = session.now + Duration::from_secs(10);
+        say(&mut session, "x");
+    }
+    session.now = session.now + Duration::from_secs(10);
+    assert!(session.settle(), "a command takes 100 seconds at most");
+
+    let mut session = self::session();
+    say(&mut session, "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\n");
+    for _ in 0..50 {
+        session.now = session.now + Duration::from_secs(29);
+        say(&mut session, "x");
+        assert!(session.server.deadline().is_some());
+    }
+    say(&mut session, "\r\n.\r\nQUIT\r\n");
+    assert!(session.trace.seen.contains(&Seen::End(51)));
+}
+
+#[test]
+fn a_command_that_came_in_time_is_served_however_late_it_is_looked_at() {
+    let mut session = session();
+    session.settle();
+    session.server.wire_mut().push(b"NOOP\r\n");
+    session.now = session.now + Duration::from_secs(1000);
+    assert!(!session.settle());
+    assert!(session.trace.replies.ends_with(b"250 2.0.0 ok\r\n"));
+}
+
+#[test]
+fn nobody_is_late_while_the_application_thinks() {
+    let config = config(|_| {});
+    let mut server = Server::new(config, Mono::ZERO);
+    let late = Mono::from_start(Duration::from_secs(100_000));
+    let Action::Event(Event::Connected(ticket)) = server.poll(Mono::ZERO) else {
+        panic!("the first event is the connection");
+    };
+    assert_eq!(server.deadline(), None);
+    assert_eq!(server.poll(late), Action::Wait);
+    server.answer(ticket, Verdict::Accept);
+    assert_eq!(server.poll(late), Action::Read);
+    assert_eq!(server.deadline(), Some(late + Duration::from_secs(300)));
+}
+
+#[test]
+fn a_peer_that_does_not_read_is_given_up() {
+    let mut server = Server::new(config(|c| c.limits.output_high_water = 10), Mono::ZERO);
+    let Action::Event(Event::Connected(ticket)) = server.poll(Mono::ZERO) else {
+        panic!("the first event is the connection");
+    };
+    server.answer(ticket, Verdict::Accept);
+    server.wire_mut().push(b"NOOP\r\n");
+    assert_eq!(server.poll(Mono::ZERO), Action::Write);
+    let late = server.deadline().unwrap();
+    assert_eq!(server.poll(late), Action::Close);
+}
+
+fn closing() -> Reply {
+    Reply::fixed(421, "closing down").with(Enhanced::new(3, 2))
+}
+
+#[test]
+fn shutting_down_waits_for_the_message_under_way() {
+    let mut session = session();
+    say(
+        &mut session,
+        "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx",
+    );
+    session.server.shutdown(closing());
+    assert!(!session.settle());
+    session.feed(b"y\r\n.\r\n", &mut std::iter::empty());
+    assert!(session.settle());
+    let replies = String::from_utf8_lossy(&session.trace.replies).into_owned();
+    assert!(
+        replies.ends_with("250 2.0.0 ok\r\n421 4.3.2 closing down\r\n"),
+        "{replies}"
+    );
+}
+
+#[test]
+fn shutting_down_ends_an_idle_session_at_once() {
+    let mut session = session();
+    say(&mut session, "MAIL FROM:<a@b>\r\n");
+    session.server.shutdown(closing());
+    assert!(session.settle());
+    assert_eq!(
+        session.trace.seen.last(),
+        Some(&Seen::Abort(AbortReason::Closed))
+    );
+}
+
+#[test]
+fn cutting_ends_even_a_message() {
+    let mut session = session();
+    say(
+        &mut session,
+        "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\r\n",
+    );
+    session.server.cut(&closing());
+    assert!(session.settle());
+    assert!(
+        session
+            .trace
+            .replies
+            .ends_with(b"421 4.3.2 closing down\r\n")
+    );
+    assert_eq!(
+        session.trace.seen.last(),
+        Some(&Seen::Abort(AbortReason::Closed))
+    );
+}
