@@ -26,7 +26,7 @@ pub(super) fn parse(argument: &[u8], offered: Offered) -> Result<Command, BadCom
         seen.take(param, offered)?;
         rest = behind;
     }
-    if !seen.params.smtputf8 && !from.as_bytes().is_ascii() {
+    if !seen.params.smtputf8 && from.needs_smtputf8() {
         return Err(BadCommand::NeedsSmtpUtf8);
     }
     Ok(Command::Mail {

@@ -139,7 +139,7 @@ impl Server {
             || usize::try_from(limits.errors.saturating_sub(self.errors))
                 .is_ok_and(|left| open < left);
         matches!(command, Ok(Command::Rcpt { to, .. })
-            if transaction.smtputf8 || to.as_bytes().is_ascii())
+            if transaction.smtputf8 || !to.needs_smtputf8())
             && errors_allow
             && transaction.recipients + open < limits.recipients
     }
@@ -211,7 +211,7 @@ impl Server {
         };
         if self.message.is_some() {
             self.refuse(&replies::BDAT_BEGUN);
-        } else if !transaction.smtputf8 && !to.as_bytes().is_ascii() {
+        } else if !transaction.smtputf8 && to.needs_smtputf8() {
             self.refuse(&replies::NEEDS_SMTPUTF8);
         } else if transaction.recipients + self.open.len() >= most {
             transaction.excess = transaction.excess.saturating_add(1);
