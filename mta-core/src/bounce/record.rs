@@ -18,6 +18,9 @@ pub struct Failure {
 /// Returns the paragraph for one failed recipient, `address` being the name by which the sender
 /// knows it (a virtual domain's prepend taken off again).
 ///
+/// It is exactly one paragraph: empty lines become `/`. Unlike qmail, that holds even where the
+/// text ends in one, so that the next record never joins this one.
+///
 /// ```
 /// use mta_core::{Address, bounce::record};
 /// let to = Address::new(b"x@dest.example".to_vec()).unwrap();
@@ -32,19 +35,20 @@ pub fn record(address: &Address, text: &[u8]) -> Vec<u8> {
     whole.extend(shown.map(|&b| if b == b'\n' { b'_' } else { b }));
     whole.extend_from_slice(b">:\n");
     let mut column = 0;
+    let mut previous = b'\n';
     for &byte in text {
-        let previous = whole.last().copied();
-        let byte = if byte == b'\n' && previous == Some(b'\n') {
-            b'/'
-        } else {
-            byte
-        };
         if column == LINE_MAX && byte != b'\n' {
             whole.push(b'\n');
             column = 0;
         }
-        column = if byte == b'\n' { 0 } else { column + 1 };
-        whole.push(byte);
+        let empty_line = byte == b'\n' && previous == b'\n';
+        whole.push(if empty_line { b'/' } else { byte });
+        column = if byte == b'\n' && !empty_line {
+            0
+        } else {
+            column + 1
+        };
+        previous = byte;
     }
     if whole.last() != Some(&b'\n') {
         whole.push(b'\n');

@@ -3,6 +3,7 @@
 
 mod address;
 mod assign;
+mod bounce;
 mod cdb;
 mod control;
 mod delivered;
