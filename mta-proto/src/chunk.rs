@@ -1,4 +1,4 @@
-//! A piece of a body that a machine pulls from the application (RFC 5321 §4.5.2, RFC 1939 §5 RETR).
+//! A piece of a body that a machine pulls from the application (RFC 5321 §4.5.2, RFC 1939 §5).
 
 use bytes::Bytes;
 

@@ -7,8 +7,12 @@
     reason = "a test that fails says so by panicking"
 )]
 
+mod client;
+mod dns;
 mod oracle;
 mod pop3;
 mod reply;
+mod reply_parser;
 mod smtp_server;
+mod stuffer;
 mod transcript;

@@ -41,6 +41,7 @@ mod stuff;
 mod text;
 mod transaction;
 
+pub use crate::chunk::Chunk;
 pub use config::{Config, Hello, Timeouts, Tls};
 pub use extensions::Extensions;
 pub use machine::Client;
