@@ -27,7 +27,8 @@ pub struct Config {
     pub chunking: bool,
     /// Whether DSN is offered and its parameters are taken (RFC 3461).
     pub dsn: bool,
-    /// Whether STARTTLS is offered (RFC 3207).
+    /// Whether STARTTLS is offered (RFC 3207). When its 220 has left, poll before reading on:
+    /// bytes that are in the input by then were sent in the clear, and end the session.
     pub starttls: bool,
     /// The bounds of everything a peer can make grow.
     pub limits: Limits,

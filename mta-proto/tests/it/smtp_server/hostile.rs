@@ -73,6 +73,19 @@ fn a_flood_of_recipients_is_told_to_come_again_and_then_cut() {
 }
 
 #[test]
+fn a_message_may_be_as_large_as_the_limit_and_no_larger() {
+    for (limit, code) in [(9, 250), (8, 552)] {
+        let config = config(|c| c.limits.message_size = limit);
+        let data = b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\na: b\r\n\r\nxx\r\n.\r\n";
+        let trace = oracle::check(&config, data, &[2, 3]);
+        assert_eq!(trace.codes(), [220, 250, 250, 354, code], "DATA, {limit}");
+        let bdat = b"MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nBDAT 12 LAST\r\na: b\r\n\r\nxx\r\n";
+        let trace = oracle::check(&config, bdat, &[2, 3]);
+        assert_eq!(trace.codes(), [220, 250, 250, code], "BDAT, {limit}");
+    }
+}
+
+#[test]
 fn hanging_up_anywhere_ends_in_an_abort() {
     let config = config(|_| {});
     let input = b"EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\r\n.\r\n\

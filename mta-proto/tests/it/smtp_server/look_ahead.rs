@@ -1,6 +1,7 @@
 //! Questions about pipelined recipients side by side (RFC 2920 §3.2).
 
 use super::config;
+use crate::oracle;
 use mta_core::Mono;
 use mta_proto::smtp::server::{Event, Rcpt, Server, Verdict};
 use mta_proto::smtp::{Enhanced, Reply};
@@ -106,4 +107,39 @@ fn closing_at_one_recipient_forgets_those_behind() {
             .output()
             .ends_with(b"250 2.1.0 ok\r\n421 bye\r\n")
     );
+}
+
+#[test]
+fn no_recipient_is_asked_about_behind_one_error_too_many() {
+    let config = config(|c| {
+        c.limits.open_questions = 4;
+        c.limits.errors = 2;
+    });
+    let mut input = b"MAIL FROM:<a@b>\r\n".to_vec();
+    input.extend_from_slice(&b"RCPT TO:<nobody@b>\r\n".repeat(6));
+    let trace = oracle::check(&config, &input, &[500]);
+    assert_eq!(trace.codes(), [220, 250, 550, 550, 421]);
+    let asked = trace
+        .seen
+        .iter()
+        .filter(|s| matches!(s, oracle::Seen::Rcpt(..)));
+    assert_eq!(asked.count(), 2);
+}
+
+#[test]
+fn hanging_up_does_not_take_open_questions_away() {
+    let mut server = Server::new(config(|c| c.limits.open_questions = 8), Mono::ZERO);
+    server
+        .wire_mut()
+        .push(b"MAIL FROM:<a@b>\r\nRCPT TO:<1@b>\r\n");
+    let first = accept_until_rcpt(&mut server);
+    assert_eq!(server.poll(Mono::ZERO), Action::Read);
+    server.wire_mut().push_eof();
+    assert_eq!(server.poll(Mono::ZERO), Action::Wait);
+    server.answer(first, Verdict::Accept);
+    assert!(matches!(
+        server.poll(Mono::ZERO),
+        Action::Event(Event::Abort(_))
+    ));
+    assert!(server.wire().output().ends_with(b"250 2.1.5 ok\r\n"));
 }
