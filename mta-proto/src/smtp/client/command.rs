@@ -76,11 +76,6 @@ fn push_value(line: &mut Vec<u8>, name: &[u8], value: Option<&[u8]>) {
     }
 }
 
-/// Tells whether the address needs SMTPUTF8 (RFC 6531 §3.3).
-pub(super) fn is_international(address: &Address) -> bool {
-    !address.as_bytes().is_ascii()
-}
-
 /// Writes an address between angle brackets, its local part quoted where it must be; an address
 /// without `@` goes out as it is.
 ///
@@ -99,53 +94,9 @@ fn path(address: &Address, longest: usize) -> Option<Vec<u8>> {
     if text.chars().any(char::is_control) || domain.iter().any(ends_path) {
         return None;
     }
-    let mut path = vec![b'<'];
-    if address.domain().is_some() {
-        quote(address.local(), &mut path);
-        path.push(b'@');
-        path.extend_from_slice(domain);
-    } else if bytes.iter().any(ends_path) {
+    if address.domain().is_none() && bytes.iter().any(ends_path) {
         return None;
-    } else {
-        path.extend_from_slice(bytes);
     }
-    path.push(b'>');
+    let path = [b"<", address.to_quoted().as_slice(), b">"].concat();
     (path.len() <= longest).then_some(path)
-}
-
-/// ```abnf
-/// Local-part    = Dot-string / Quoted-string
-/// Quoted-string = DQUOTE *QcontentSMTP DQUOTE
-/// ```
-fn quote(local: &[u8], out: &mut Vec<u8>) {
-    let special = |b: &u8| {
-        matches!(
-            b,
-            b' ' | b'"'
-                | b'('
-                | b')'
-                | b','
-                | b':'
-                | b';'
-                | b'<'
-                | b'>'
-                | b'@'
-                | b'['
-                | b'\\'
-                | b']'
-        )
-    };
-    let dots = local.split(|&b| b == b'.').any(<[u8]>::is_empty);
-    if !dots && !local.iter().any(special) {
-        out.extend_from_slice(local);
-        return;
-    }
-    out.push(b'"');
-    for &b in local {
-        if matches!(b, b'"' | b'\\') {
-            out.push(b'\\');
-        }
-        out.push(b);
-    }
-    out.push(b'"');
 }

@@ -18,8 +18,8 @@ impl Client {
     pub(super) fn judge(&self, job: &mut Job) {
         let (offered, texts) = (self.extensions, self.texts());
         let transaction = &job.transaction;
-        let for_all = transaction.params.smtputf8 || command::is_international(&transaction.from);
-        let for_some = |r: &Recipient| command::is_international(&r.address);
+        let for_all = transaction.params.smtputf8 || transaction.from.needs_smtputf8();
+        let for_some = |r: &Recipient| r.address.needs_smtputf8();
         if for_all && !offered.smtputf8 {
             return job.decide_rest(&texts.needs_smtputf8());
         }

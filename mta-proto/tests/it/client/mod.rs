@@ -4,6 +4,7 @@ mod hostile;
 pub(crate) mod kit;
 mod losses;
 mod negotiation;
+mod pair;
 
 use kit::{check, mail, session};
 
