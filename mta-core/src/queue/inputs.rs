@@ -21,6 +21,9 @@ pub const REPORT_MAX: usize = 10_000;
 const TOO_LONG: &[u8] =
     b"I'm not going to try again; this message has been in the queue too long.\n";
 
+/// The log's word for a delivery that a shutdown overtook.
+const NOT_BEGUN: &[u8] = b"Not begun: the queue is closing down. (#4.3.2)\n";
+
 /// News.
 impl Manager {
     /// Tells of a todo entry; telling twice does no harm.
@@ -59,8 +62,11 @@ impl Manager {
         self.insert(id, message.birth, bounce, message.next, message.sender);
     }
 
-    /// Makes every message due now (SIGALRM).
+    /// Makes every message due now (SIGALRM), unless the shutdown has begun.
     pub fn retry_all(&mut self, now: Unix) {
+        if self.stopping {
+            return;
+        }
         for channel in Channel::ALL {
             let line = self.channels.of_mut(channel);
             for (_, id) in std::mem::take(&mut line.due) {
@@ -74,8 +80,11 @@ impl Manager {
         self.timers = self.timers.iter().map(|(_, id)| (now, *id)).collect();
     }
 
-    /// Makes one message due now; false where there is no such message.
+    /// Makes one message due now; false where there is no such message or the shutdown has begun.
     pub fn retry(&mut self, id: MessageId, now: Unix) -> bool {
+        if self.stopping {
+            return false;
+        }
         if let Some(entry) = self.entries.get_mut(&id).filter(|e| **e == Entry::Stalled) {
             *entry = Entry::Queued;
             self.todo.push_back(id);
@@ -164,8 +173,41 @@ impl Manager {
                 self.advance(id);
             }
         }
+        self.take_back_starts();
         // Every step that failed gets one more try, now.
         self.timers = self.timers.iter().map(|(_, id)| (Unix(0), *id)).collect();
+    }
+}
+
+impl Manager {
+    /// Takes back the deliveries that nobody was told to start yet; the log may know of them.
+    fn take_back_starts(&mut self) {
+        let waiting = std::mem::take(&mut self.out).into_iter();
+        let (starts, rest): (Vec<_>, Vec<_>) = waiting.partition(|a| matches!(a, Action::Start(_)));
+        self.out = rest.into();
+        for action in starts {
+            let Action::Start(delivery) = action else {
+                continue;
+            };
+            let (id, channel) = (delivery.id, delivery.channel);
+            self.running.remove(&delivery.delivery);
+            let line = self.channels.of_mut(channel);
+            line.running = line.running.saturating_sub(1);
+            let message = self.messages.get_mut(&id);
+            if let Some(pass) = message.and_then(|m| m.pass(channel)) {
+                pass.running = pass.running.saturating_sub(1);
+                pass.cut = true;
+            }
+            for (number, _) in (delivery.delivery.0..).zip(&delivery.recipients) {
+                self.say(Send::Delivery {
+                    delivery: number,
+                    outcome: Outcome::Deferral,
+                    text: NOT_BEGUN,
+                });
+            }
+            self.say_status();
+            self.advance(id);
+        }
     }
 }
 

@@ -13,3 +13,5 @@ mod mx;
 mod policy;
 mod queue;
 mod rewrite;
+mod schedule;
+mod verp;

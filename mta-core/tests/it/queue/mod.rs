@@ -1,4 +1,6 @@
 //! The queue manager: its order of actions, its log, and a world in which everything goes wrong.
 
+mod disk;
 mod scenes;
 mod stage;
+mod world;

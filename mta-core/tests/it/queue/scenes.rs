@@ -4,6 +4,7 @@ use super::stage::{ID, Stage, address};
 use mta_core::Unix;
 use mta_core::ports::spool::MessageId;
 use mta_core::queue::{Action, PerChannel, Recovered, Settings, Step, Trouble};
+use mta_core::report::Report;
 use mta_core::rewrite::Channel;
 
 struct Scene {
@@ -275,7 +276,7 @@ fn shutdown_starts_nothing_and_lets_what_runs_end() {
     stage.manager.shutdown();
     assert_eq!(stage.play(), Action::Wait);
     stage.script.clear();
-    let ok = vec![mta_core::report::Report::success("ok\n")];
+    let ok = vec![Report::success("ok\n")];
     stage.manager.delivered(running.delivery, ok);
     assert_eq!(stage.play(), Action::Stopped);
     let want = [
@@ -470,4 +471,58 @@ fn a_removed_message_with_bounce_text_sends_no_bounce() {
     assert!(stage.manager.remove(ID));
     assert_eq!(stage.play(), Action::Wait);
     assert_eq!(stage.plot(), ["[clear]", "end msg 7", "[finish]"]);
+}
+
+#[test]
+fn a_late_report_does_not_touch_the_next_message_with_that_id() {
+    let mut stage = Stage::new("s@x", &["old@one", "old@here"]);
+    stage.manager.found(ID);
+    let mut start = None;
+    let load = loop {
+        match stage.manager.poll(stage.now) {
+            Action::Start(it) => start = Some(it),
+            Action::Load {
+                step,
+                channel: Channel::Local,
+                ..
+            } => break step,
+            action => stage.act(action),
+        }
+    };
+    while start.is_none() {
+        match stage.manager.poll(stage.now) {
+            Action::Start(it) => start = Some(it),
+            action => stage.act(action),
+        }
+    }
+    stage
+        .manager
+        .failed(load, Trouble::Broken("garbage".into()));
+    stage.local.clear();
+    stage.remote = vec![(address("later@one"), false)];
+    stage.manager.found(ID);
+    let _ = stage.play();
+    let ok = vec![Report::success("ok\n")];
+    stage.manager.delivered(start.unwrap().delivery, ok);
+    let _ = stage.play();
+    assert!(!stage.remote[0].1, "nothing was marked");
+    assert_eq!(stage.manager.status().messages, 1);
+    assert_eq!(stage.manager.status().running, PerChannel::new(0, 0));
+}
+
+#[test]
+fn a_delivery_that_was_not_handed_out_before_the_shutdown_is_taken_back() {
+    let mut stage = Stage::new("s@x", &["a@one"]);
+    stage.manager.found(ID);
+    let line = "starting delivery 1: msg 7 to remote a@one";
+    while stage.script.last().is_none_or(|l| l != line) {
+        let action = stage.manager.poll(stage.now);
+        stage.act(action);
+    }
+    stage.manager.shutdown();
+    assert_eq!(stage.play(), Action::Stopped);
+    let plot = stage.plot();
+    let line = "delivery 1: deferral: Not_begun:_the_queue_is_closing_down._(#4.3.2)/";
+    assert!(plot.contains(&line), "{plot:#?}");
+    assert!(!plot.contains(&"[s@x -> a@one]"));
 }
