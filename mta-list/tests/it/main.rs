@@ -1,0 +1,5 @@
+//! Integration tests of mta-list, one module per part.
+#![cfg(test)]
+
+mod answer;
+mod verp;
