@@ -103,7 +103,9 @@ impl<F: Files> Queue<F> {
                         file: Some(file),
                     });
                 }
-                Err(e) if e.kind() == ErrorKind::AlreadyExists && tries < 9 => tries += 1,
+                Err(e) if e.kind() == ErrorKind::AlreadyExists && tries < limits::NAMES => {
+                    tries += 1
+                }
                 Err(e) => return Err(e).at("create", &path),
             }
         }

@@ -29,3 +29,7 @@ pub const ABANDONED: u64 = 129_600;
 
 /// How many inodes with taken numbers are passed over for one message.
 pub const PASSED_OVER: usize = 64;
+
+/// How many names in pid/ are tried for one message: a process that died may have left some with
+/// our process number and second.
+pub const NAMES: usize = 10_000;

@@ -119,26 +119,38 @@ impl<F: Files> Queue<F> {
     /// After a failure the text is as it was, as far as the disk allows.
     pub fn append_bounce(&self, id: MessageId, record: &[u8]) -> Result<(), QueueError> {
         let path = self.paths().bounce(id);
-        let (file, made) = match self.files().open(&path, Access::ReadWrite) {
-            Ok(file) => (file, false),
+        let file = match self.files().open(&path, Access::ReadWrite) {
             Err(e) if e.kind() == io::ErrorKind::NotFound => {
-                let made = self.files().create_new(&path, 0o600);
-                (made.at("create", &path)?, true)
+                self.begin_bounce(id, &path, record)?;
+                return self.syncs().wait(&self.syncs().mark(&path));
             }
-            Err(e) => return Err(e).at("open", &path),
+            other => other.at("open", &path)?,
         };
         let before = file.stat().at("describe", &path)?.size;
         let written = file.write_all_at(record, before).and_then(|()| file.sync());
-        if let Err(e) = written {
-            if made {
-                let _ = self.files().unlink_if_there(&path);
-            } else {
-                let _ = file.truncate(before);
-            }
-            return Err(e).at("append to", &path);
+        if written.is_err() {
+            let _ = file.truncate(before);
         }
-        // Also when an earlier call made it: that one may have failed at this very sync.
+        written.at("append to", &path)?;
+        // The call that made the name may have failed at this very sync.
         self.syncs().wait(&self.syncs().mark(&path))
+    }
+
+    /// Gives the failure text its name only when it is durable: before that, the name could show
+    /// what its inode held earlier, which is somebody else's.
+    fn begin_bounce(&self, id: MessageId, path: &Path, record: &[u8]) -> Result<(), QueueError> {
+        let unnamed = self.paths().pid(&format!("bounce.{id}"));
+        self.files()
+            .unlink_if_there(&unnamed)
+            .at("remove", &unnamed)?;
+        let file = self.files().create_new(&unnamed, 0o600);
+        let file = file.at("create", &unnamed)?;
+        let written = file.write_all_at(record, 0).and_then(|()| file.sync());
+        let named = written.and_then(|()| self.files().rename_new(&unnamed, path));
+        if named.is_err() {
+            let _ = self.files().unlink_if_there(&unnamed);
+        }
+        named.at("write", path)
     }
 
     /// Returns the failure text, `None` where nobody failed. It ends with a whole paragraph and

@@ -5,7 +5,8 @@ use super::limits;
 use crate::files::OpenFile;
 use std::path::Path;
 
-const PIECE: usize = 64 * 1024;
+const FIRST_PIECE: usize = 1024;
+const PIECE: usize = 16 * 1024;
 
 /// Reads one record after the other.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(super) struct Records<'f, H> {
     /// Where `buf` begins in the file.
     base: u64,
     ended: bool,
+    /// Whether the last read filled its room.
+    full: bool,
 }
 
 /// A letter and what follows it.
@@ -38,6 +41,7 @@ impl<'f, H: OpenFile> Records<'f, H> {
             start: 0,
             base: 0,
             ended: false,
+            full: false,
         }
     }
 
@@ -96,12 +100,15 @@ impl<'f, H: OpenFile> Records<'f, H> {
         if at > limits::ENVELOPE {
             return Err(self.broken("expected a file of bounded length"));
         }
-        self.buf.resize(old + PIECE, 0);
+        // Most envelopes are short; only long ones are worth long reads.
+        let piece = if self.full { PIECE } else { FIRST_PIECE };
+        self.buf.resize(old + piece, 0);
         let room = self.buf.get_mut(old..).unwrap_or_default();
         let read = self.file.read_at(room, at).at("read", self.path);
         let n = *read.as_ref().unwrap_or(&0);
         self.buf.truncate(old + n);
         self.ended = n == 0;
+        self.full = n == piece;
         read.map(|_| ())
     }
 }

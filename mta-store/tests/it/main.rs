@@ -5,7 +5,17 @@ mod atomic;
 #[cfg(test)]
 mod cdb_writer;
 #[cfg(test)]
+mod crash;
+#[cfg(test)]
+mod faults;
+#[cfg(test)]
 mod files;
+#[cfg(test)]
+mod judge;
+#[cfg(test)]
+mod life;
+#[cfg(test)]
+mod lying;
 #[cfg(test)]
 mod maildir;
 #[cfg(test)]

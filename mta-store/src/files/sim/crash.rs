@@ -275,18 +275,15 @@ fn torn(base: &Content, pending: &[(Change, Content)]) -> Option<Content> {
     Some(applied(base, &pending, |_| true))
 }
 
-/// The new length, but NULs where the new bytes should be.
+/// The new length, but NULs where the file was extended: its old bytes have their place already.
 fn hollow(base: &Content, pending: &[(Change, Content)]) -> Option<Content> {
     if pending.is_empty() {
         return None;
     }
-    let mut pending = pending.to_vec();
-    for (change, _) in &mut pending {
-        if let Change::Write { bytes, .. } = change {
-            Arc::make_mut(bytes).fill(0);
-        }
-    }
-    Some(applied(base, &pending, |_| true))
+    let mut content = applied(base, pending, |_| true);
+    let data = Arc::make_mut(&mut content.data);
+    data.get_mut(base.data.len()..)?.fill(0);
+    Some(content)
 }
 
 /// Reduces all that can be read on a disk, except times, to one number.

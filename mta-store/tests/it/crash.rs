@@ -1,0 +1,121 @@
+//! Power fails between any two calls, and the disk keeps whatever it likes of what was not synced (INTERNALS).
+
+use crate::judge::Census;
+use crate::life::{self, Diary};
+use crate::lying::{Lie, Lying};
+use mta_store::files::{Files, SimFiles};
+use mta_store::queue::Queue;
+use std::io::Write;
+use std::sync::{Barrier, Mutex};
+
+/// Up to so many outcomes of one crash, all are judged.
+const ALL: usize = 20_000;
+
+/// One message from its first byte to its removal.
+fn one_message<F: Files>(queue: &Queue<F>, diary: &Diary, eight_bit: bool) {
+    let letter = diary.letter("single", &["a@local", "b@remote"], eight_bit);
+    diary.send(queue, letter).unwrap();
+    diary.drain(queue, letter).unwrap();
+}
+
+/// A message takes the inode of one that was just removed.
+fn one_after_the_other(queue: &Queue<SimFiles>, diary: &Diary) {
+    let first = diary.letter("first", &["a@local"], true);
+    let second = diary.letter("second", &["c@local"], false);
+    diary.send(queue, first).unwrap();
+    diary.drain(queue, first).unwrap();
+    diary.send(queue, second).unwrap();
+    assert_eq!(
+        diary.get(first).id,
+        diary.get(second).id,
+        "inodes are reused"
+    );
+    diary.drain(queue, second).unwrap();
+}
+
+/// A writer gives up, another takes its inode; a third's envelope is preprocessed twice.
+fn aborted_and_repeated(queue: &Queue<SimFiles>, diary: &Diary) {
+    let letter = diary.letter("kept", &["a@local", "b@remote"], false);
+    let mut draft = queue
+        .begin(mta_store::queue::Origin { pid: 1, uid: 1 }, life::NOW)
+        .unwrap();
+    draft.write(b"Received: (aborted)\n\nnever sent\n").unwrap();
+    drop(draft);
+    diary.send(queue, letter).unwrap();
+    diary.drain(queue, letter).unwrap();
+}
+
+/// Several writers and a drainer at the same time.
+fn many_at_once(queue: &Queue<SimFiles>, diary: &Diary, writers: usize, each: usize) {
+    let queued = Mutex::new(Vec::new());
+    let start = Barrier::new(writers);
+    std::thread::scope(|scope| {
+        for writer in 0..writers {
+            let (queue, diary, queued, start) = (queue.clone(), diary.clone(), &queued, &start);
+            scope.spawn(move || {
+                start.wait();
+                for n in 0..each {
+                    let name = format!("w{writer}n{n}");
+                    let letter = diary.letter(&name, &["a@local", "b@remote"], n % 2 == 1);
+                    diary.send(&queue, letter).unwrap();
+                    if writer % 2 == 0 {
+                        diary.drain(&queue, letter).unwrap();
+                    }
+                    queued.lock().unwrap().push(letter);
+                }
+            });
+        }
+    });
+    assert_eq!(queued.into_inner().unwrap().len(), writers * each);
+}
+
+fn judged(census: &mut Census, most: usize, scenario: impl FnOnce(&Queue<SimFiles>, &Diary)) {
+    let files = life::fresh();
+    let queue = life::open(files.clone());
+    let diary = Diary::new(&files);
+    files.record();
+    scenario(&queue, &diary);
+    let photos = files.photos();
+    census.judge(&photos, &diary.letters(), most);
+}
+
+#[test]
+fn in_ten_thousand_crashed_disks_nothing_is_lost_or_half_visible() {
+    let mut census = Census::default();
+    let tell = |what: &str, census: &Census| {
+        let states = census.disks.len();
+        // Straight to the terminal, for the harness hides what passing tests print.
+        let _ = writeln!(std::io::stderr(), "crash states after {what}: {states}");
+        census.assert_sound();
+    };
+    judged(&mut census, ALL, |q, d| one_message(q, d, false));
+    tell("one message, every loss", &census);
+    judged(&mut census, ALL, |q, d| one_message(q, d, true));
+    tell("one message with parameters, every loss", &census);
+    judged(&mut census, 60, one_after_the_other);
+    judged(&mut census, 60, aborted_and_repeated);
+    tell("reused numbers", &census);
+    for round in 0..4 {
+        judged(&mut census, 14, |q, d| many_at_once(q, d, 2 + round, 3));
+    }
+    tell("many at once", &census);
+    assert!(
+        census.disks.len() >= 10_000,
+        "{} states",
+        census.disks.len()
+    );
+}
+
+#[test]
+fn a_queue_that_does_not_sync_is_caught_losing_mail() {
+    for lie in [Lie::Directories, Lie::Files] {
+        let files = life::fresh();
+        let queue = life::open(Lying(files.clone(), lie));
+        let diary = Diary::new(&files);
+        files.record();
+        one_message(&queue, &diary, false);
+        let mut census = Census::default();
+        census.judge(&files.photos(), &diary.letters(), 200);
+        assert!(!census.failures.is_empty(), "{lie:?} went unnoticed");
+    }
+}
