@@ -2,7 +2,7 @@
 //!
 //! What a line of `vpasswd` says, which sub-directory comes next, how a password is hashed and
 //! verified: pure functions here. The installation itself, with its files edited under locks and
-//! made durable, stands beside them. This crate speaks no protocol, reads no clock, no environment and
+//! made durable, is [`Vpopmail`]. This crate speaks no protocol, reads no clock, no environment and
 //! no randomness; salts and times are arguments.
 
 pub mod dir_control;
@@ -12,7 +12,9 @@ pub mod flags;
 pub mod login_name;
 pub mod password;
 pub mod vpasswd;
+pub mod vpopmail;
 
 pub use domain_name::{DomainName, MailboxName};
 pub use flags::Flags;
 pub use login_name::LoginName;
+pub use vpopmail::Vpopmail;

@@ -6,6 +6,7 @@
 //! clock, no environment and no randomness: time and the parts of unique names are arguments.
 
 pub mod atomic;
+pub mod cdb_file;
 #[cfg(feature = "cdb-writer")]
 pub mod cdb_writer;
 pub mod control_dir;

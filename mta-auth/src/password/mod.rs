@@ -149,6 +149,12 @@ pub fn verify_nobody(password: &[u8]) {
     std::hint::black_box(sha::sha512(password, b"................", DEFAULT_ROUNDS));
 }
 
+/// Tells whether a string has the form of a DES crypt string, which other programs verify.
+pub(crate) fn looks_like_des(stored: &str) -> bool {
+    let letter = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'/');
+    stored.len() == 13 && stored.bytes().all(letter)
+}
+
 fn check(password: &[u8]) -> Result<(), PasswordError> {
     if password.is_empty() {
         Err(PasswordError::Empty)

@@ -1,6 +1,14 @@
 //! Tests of accounts and passwords in vpopmail's layout (vchkpw(8), vadddomain(8)).
 
+#[cfg(test)]
 mod dir_control;
+#[cfg(test)]
 mod names;
+#[cfg(test)]
 mod password;
+#[cfg(test)]
 mod vpasswd;
+#[cfg(test)]
+mod vpopmail;
+#[cfg(test)]
+mod vpopmail_crash;

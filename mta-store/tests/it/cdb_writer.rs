@@ -3,8 +3,9 @@
 use crate::files::Scratch;
 use mta_core::cdb::Cdb;
 use mta_store::atomic::Attributes;
+use mta_store::cdb_file;
 use mta_store::cdb_writer::{CdbError, MAX_PIECE, build, publish};
-use mta_store::files::{Files, SimFiles};
+use mta_store::files::{Access, Files, OpenFile, SimFiles};
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
@@ -125,5 +126,41 @@ fn a_published_database_survives_every_crash() {
     }
     for after in files.crash().some(500, 1) {
         assert_eq!(reads(&after), b"2");
+    }
+}
+
+#[test]
+fn single_look_ups_agree_and_survive_damage() {
+    for (name, records) in tables() {
+        let files = SimFiles::new();
+        let path = Path::new("/x.cdb");
+        publish(&files, path, records.clone(), Attributes::mode(0o644)).unwrap();
+        let file = files.open(path, Access::Read).unwrap();
+        for (key, _) in &records {
+            let first = records
+                .iter()
+                .find(|(k, _)| k == key)
+                .map(|(_, d)| d.clone());
+            assert_eq!(
+                cdb_file::find(&file, key, MAX_PIECE).unwrap(),
+                first,
+                "{name}"
+            );
+        }
+        assert_eq!(
+            cdb_file::find(&file, b"nobody", 10).unwrap(),
+            None,
+            "{name}"
+        );
+        let whole = files.read(path, 1 << 20).unwrap();
+        let file = files.open(path, Access::ReadWrite).unwrap();
+        for at in (0..whole.len()).step_by(97) {
+            file.write_all_at(&[0xff; 4], at as u64).unwrap();
+            for (key, _) in records.iter().take(3) {
+                let _ = cdb_file::find(&file, key, MAX_PIECE);
+            }
+        }
+        file.truncate(100).unwrap();
+        assert!(cdb_file::find(&file, b"k", 10).is_err(), "{name}, cut");
     }
 }

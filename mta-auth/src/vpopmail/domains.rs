@@ -1,0 +1,214 @@
+//! Adding, removing and listing virtual domains (vadddomain(8), vaddaliasdomain(8), vdeldomain(8)).
+
+use super::error::doing;
+use super::{AccountError, Domain, NewUser, Vpopmail, bytes_of, domain_of, no_domain};
+use crate::domain_order::{contains, with, without};
+use crate::{DomainName, MailboxName};
+use mta_core::assign::{Assign, Key};
+use mta_store::files::Files;
+use std::path::PathBuf;
+
+/// One line of the list of domains.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ListedDomain {
+    /// Its name.
+    pub name: String,
+    /// The real domain, where this one is an alias.
+    pub alias_of: Option<String>,
+    /// The real domain's directory.
+    pub dir: PathBuf,
+}
+
+impl<F: Files> Vpopmail<F> {
+    /// Adds a domain with its mailbox `postmaster`, whose crypt(3) string is `crypt`.
+    ///
+    /// Steps, each durable before the next: directory, `.qmail-default`, postmaster, users/assign
+    /// and users/cdb, virtualdomains, locals, rcpthosts. What a crash cut short is completed by
+    /// calling it again. Whoever runs qmail-send must tell it to read virtualdomains again.
+    ///
+    /// # Errors
+    /// [`AccountError::DomainExists`] where it is there already, complete or as an alias.
+    pub fn add_domain(&self, name: &DomainName, crypt: &str) -> Result<(), AccountError> {
+        super::check_crypt(crypt)?;
+        if !self.layout.vpopmail.is_absolute() {
+            return Err(AccountError::RelativeHome(self.layout.vpopmail.clone()));
+        }
+        let base = self.domains_dir();
+        self.make_dir(&base, 0o755)?;
+        let _held = self.lock(&base.join(".dir-control"))?;
+        let (_, lines) = self.read_assign()?;
+        let begun = listed(&lines).find(|line| line.0 == name.as_str());
+        if let Some((_, domain)) = &begun
+            && (domain.name != name.as_str() || self.is_complete(name)?)
+        {
+            return Err(AccountError::DomainExists(name.as_str().to_owned()));
+        }
+        let place = match begun {
+            Some(_) => None,
+            None => Some(self.place(&base)?),
+        };
+        let dir = match (begun, &place) {
+            (Some((_, domain)), _) => domain.dir,
+            (None, Some(place)) => place.path(name.as_str()),
+            (None, None) => return Err(no_domain(name)),
+        };
+        let domain = Domain {
+            name: name.as_str().to_owned(),
+            dir,
+            owner: Some(self.layout.owner),
+        };
+        if let Some(place) = &place {
+            self.make_place(place)?;
+        }
+        self.fill_domain(&domain, crypt)?;
+        self.assign(name.as_str(), &domain)?;
+        if let Some(place) = &place {
+            self.keep_placement(place)?;
+        }
+        self.route(name.as_str())
+    }
+
+    /// Lets `alias` be another name of `real`: its mail, logins and administration are the real
+    /// domain's.
+    ///
+    /// # Errors
+    /// Fails where `real` does not exist or `alias` does.
+    pub fn add_alias_domain(
+        &self,
+        real: &DomainName,
+        alias: &DomainName,
+    ) -> Result<(), AccountError> {
+        let base = self.domains_dir();
+        let _held = self.lock(&base.join(".dir-control"))?;
+        let domain = self.domain(real.as_str())?.ok_or_else(|| no_domain(real))?;
+        let (_, lines) = self.read_assign()?;
+        let begun = listed(&lines).find(|line| line.0 == alias.as_str());
+        if let Some((_, other)) = begun
+            && (other.name != domain.name || self.is_complete(alias)?)
+        {
+            return Err(AccountError::DomainExists(alias.as_str().to_owned()));
+        }
+        self.assign(alias.as_str(), &domain)?;
+        self.route(alias.as_str())
+    }
+
+    /// Removes a domain with its mailboxes and its aliases, or only the alias that is named.
+    ///
+    /// First its mail is refused, then its files go, then its name. What a crash cut short is
+    /// completed by calling it again.
+    ///
+    /// # Errors
+    /// [`AccountError::NoSuchDomain`] where users/assign does not know it;
+    /// [`AccountError::Outside`] where its directory is none of the installation's, before
+    /// anything was changed.
+    pub fn remove_domain(&self, name: &DomainName) -> Result<(), AccountError> {
+        let base = self.domains_dir();
+        let _held = self.lock(&base.join(".dir-control"))?;
+        let (_, lines) = self.read_assign()?;
+        let found = listed(&lines).find(|line| line.0 == name.as_str());
+        let Some((_, domain)) = found else {
+            if self.domain(name.as_str())?.is_some() {
+                // A removal that a crash cut short before its last step.
+                return self.unassign(&[name.as_str().to_owned()]);
+            }
+            return Err(no_domain(name));
+        };
+        let real = domain.name == name.as_str();
+        if real && !domain.dir.starts_with(&base) {
+            return Err(AccountError::Outside(domain.dir));
+        }
+        let names: Vec<String> = if real {
+            let all = listed(&lines).filter(|line| line.1.name == name.as_str());
+            all.map(|line| line.0).collect()
+        } else {
+            vec![name.as_str().to_owned()]
+        };
+        for name in &names {
+            self.refuse_mail(name)?;
+        }
+        for name in &names {
+            self.edit_control("virtualdomains", |file| {
+                let line = format!("{name}:{name}");
+                contains(file, line.as_bytes()).then(|| without(file, line.as_bytes()))
+            })?;
+        }
+        if real {
+            self.remove_tree(&base, &domain.dir)?;
+        }
+        self.unassign(&names)?;
+        if real {
+            self.give_back(&base, &domain.dir)?;
+        }
+        Ok(())
+    }
+
+    /// Lists the domains whose mail is local, in the order of users/assign.
+    ///
+    /// # Errors
+    /// Fails where users/assign or virtualdomains cannot be read.
+    pub fn domains(&self) -> Result<Vec<ListedDomain>, AccountError> {
+        let (_, lines) = self.read_assign()?;
+        let virtualdomains = self.read(&self.control("virtualdomains"))?;
+        let local = |name: &str| contains(&virtualdomains, format!("{name}:{name}").as_bytes());
+        let all = listed(&lines).filter(|(name, _)| local(name));
+        Ok(all
+            .map(|(name, domain)| ListedDomain {
+                alias_of: Some(domain.name).filter(|real| *real != name),
+                dir: domain.dir,
+                name,
+            })
+            .collect())
+    }
+
+    /// The directory of a domain with what must be in it before anybody may see it.
+    fn fill_domain(&self, domain: &Domain, crypt: &str) -> Result<(), AccountError> {
+        self.make_dir(&domain.dir, 0o700)?;
+        let start = b"| ".as_slice();
+        let home = bytes_of(&self.layout.vpopmail);
+        let line = [start, home, b"/bin/vdelivermail '' bounce-no-mailbox\n"].concat();
+        self.publish(&domain.dir.join(".qmail-default"), &line, 0o600)?;
+        let name = MailboxName::parse(b"postmaster")
+            .map_err(|_| AccountError::NoSuchUser("postmaster".to_owned()))?;
+        let postmaster = NewUser::new(name, crypt.to_owned()).gecos("Postmaster");
+        self.put_user(domain, &postmaster)
+    }
+
+    /// Makes a domain's mail local and then takes it. In the other order, mail that is taken
+    /// meanwhile would be sent to the domain's MX, which is ourselves.
+    fn route(&self, name: &str) -> Result<(), AccountError> {
+        let line = format!("{name}:{name}");
+        self.edit_control("virtualdomains", |file| Some(with(file, line.as_bytes())))?;
+        self.edit_control("locals", |file| {
+            contains(file, name.as_bytes()).then(|| without(file, name.as_bytes()))
+        })?;
+        self.take_mail(name)
+    }
+
+    fn is_complete(&self, name: &DomainName) -> Result<bool, AccountError> {
+        let line = format!("{name}:{name}");
+        let virtualdomains = self.read(&self.control("virtualdomains"))?;
+        let locals = self.read(&self.control("locals"))?;
+        let cdb = self.domain(name.as_str())?;
+        if cdb.is_none() || !contains(&virtualdomains, line.as_bytes()) {
+            return Ok(false);
+        }
+        let path = cdb.map(|domain| domain.dir).unwrap_or_default();
+        let there = self.files.exists(&path);
+        Ok(there.map_err(doing("looking for", &path))?
+            && !contains(&locals, name.as_bytes())
+            && self.takes_mail(name.as_str())?)
+    }
+}
+
+/// The domains of users/assign: `+NAME-:REAL:…:DIR:-::`.
+fn listed(lines: &Assign) -> impl Iterator<Item = (String, Domain)> {
+    lines.entries().filter_map(|entry| match &entry.key {
+        Key::Wildcard(prefix) if entry.account.dash == b"-" => {
+            let name = prefix.strip_suffix(b"-")?.to_ascii_lowercase();
+            let name = String::from_utf8(name).ok()?;
+            Some((name, domain_of(&entry.account)))
+        }
+        _ => None,
+    })
+}

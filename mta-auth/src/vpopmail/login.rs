@@ -1,0 +1,141 @@
+//! Checking a login, and noting when and from where it was (vchkpw(8)).
+
+use super::error::doing;
+use super::{AccountError, Mailbox, Vpopmail};
+use crate::password::{self, HashError};
+use crate::{Flags, LoginName};
+use mta_store::files::{Access, Files, OpenFile};
+use std::io;
+
+/// What a client logs in to; an account's flags forbid each apart.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Service {
+    /// Fetching mail by POP3.
+    Pop,
+    /// Reading mail by IMAP.
+    Imap,
+    /// Reading mail in a browser.
+    Webmail,
+    /// Sending mail.
+    Smtp,
+}
+
+impl Service {
+    const fn forbidden_by(self) -> Flags {
+        match self {
+            Self::Pop => Flags::NO_POP,
+            Self::Imap => Flags::NO_IMAP,
+            Self::Webmail => Flags::NO_WEBMAIL,
+            Self::Smtp => Flags::NO_SMTP,
+        }
+    }
+}
+
+/// What a check came to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Login {
+    /// The password is right and the service is allowed.
+    Accepted(Box<Mailbox>),
+    /// It is not; the reason is for the log and never for the client.
+    Refused(Refusal),
+}
+
+/// Why a login was refused.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refusal {
+    /// No such domain or mailbox.
+    #[error("vpopmail user not found")]
+    NotFound,
+    /// The password is wrong.
+    #[error("password fail")]
+    Password,
+    /// The stored password cannot be verified.
+    #[error("{0}")]
+    Stored(HashError),
+    /// The account's flags forbid the service.
+    #[error("access denied")]
+    Denied,
+}
+
+impl<F: Files> Vpopmail<F> {
+    /// Checks a name and a clear password.
+    ///
+    /// A name that is not there takes the time of one that is. A name without a domain is in the
+    /// one of `etc/defaultdomain`, if that says one.
+    ///
+    /// # Errors
+    /// Fails where the account files cannot be read, which is no refusal: trying later may help.
+    pub fn verify(
+        &self,
+        name: &LoginName,
+        password: &[u8],
+        service: Service,
+    ) -> Result<Login, AccountError> {
+        let domain = match name.domain() {
+            Some(domain) => Some(domain.to_owned()),
+            None => self.default_domain()?,
+        };
+        let mailbox = match domain {
+            Some(domain) => self.find(name.local(), &domain)?,
+            None => None,
+        };
+        let Some(mailbox) = mailbox else {
+            password::verify_nobody(password);
+            return Ok(Login::Refused(Refusal::NotFound));
+        };
+        let refusal = match password::verify(password, &mailbox.hash) {
+            Ok(true) if mailbox.flags.contains(service.forbidden_by()) => Refusal::Denied,
+            Ok(true) => return Ok(Login::Accepted(Box::new(mailbox))),
+            Ok(false) => Refusal::Password,
+            Err(error) => {
+                password::verify_nobody(password);
+                Refusal::Stored(error)
+            }
+        };
+        Ok(Login::Refused(refusal))
+    }
+
+    /// Notes a login in `lastauth`: the client's address as contents, the time as the file's own.
+    ///
+    /// It is a hint and not synced; a crash may lose it.
+    ///
+    /// # Errors
+    /// Passes on why the file cannot be written; the login is good all the same.
+    pub fn note_login(&self, mailbox: &Mailbox, ip: &str) -> Result<(), AccountError> {
+        let path = mailbox.home.join("lastauth");
+        let ip: String = ip
+            .strip_prefix("::ffff:")
+            .unwrap_or(ip)
+            .chars()
+            .take(45)
+            .map(|c| {
+                if c.is_ascii_hexdigit() || ".:".contains(c) {
+                    c
+                } else {
+                    '_'
+                }
+            })
+            .collect();
+        let write = || -> io::Result<()> {
+            let file = match self.files.open(&path, Access::ReadWrite) {
+                Err(e) if e.kind() == io::ErrorKind::NotFound => {
+                    self.files.create_new(&path, 0o600)?
+                }
+                other => other?,
+            };
+            file.write_all_at(ip.as_bytes(), 0)?;
+            file.truncate(ip.len() as u64)
+        };
+        write().map_err(doing("writing", &path))
+    }
+
+    fn default_domain(&self) -> Result<Option<String>, AccountError> {
+        let file = self.read(&self.layout.vpopmail.join("etc/defaultdomain"))?;
+        let line = file.split(|&b| b == b'\n').next().unwrap_or_default();
+        let line = String::from_utf8_lossy(line.trim_ascii()).into_owned();
+        Ok(Some(line).filter(|line| !line.is_empty()))
+    }
+}
