@@ -110,7 +110,8 @@ impl Manager {
         true
     }
 
-    /// Takes one message out of the queue; false where there is no such message.
+    /// Takes one message out of the queue; false where there is no such message or the manager has
+    /// stopped.
     ///
     /// What is being delivered at this moment ends first, whatever its report. Nobody else is
     /// delivered to, no bounce is sent, and the message ends as any other does.
@@ -137,7 +138,8 @@ impl Manager {
     /// assert!(finished);
     /// ```
     pub fn remove(&mut self, id: MessageId) -> bool {
-        let Some(message) = self.messages.get_mut(&id) else {
+        let message = self.messages.get_mut(&id);
+        let Some(message) = message.filter(|_| !self.stopped) else {
             return false;
         };
         for channel in Channel::ALL {

@@ -170,7 +170,7 @@ impl Message {
         if pass.running > 0 || !pass.batches.is_empty() {
             return None;
         }
-        if pass.cut || pass.deferred {
+        if !self.removed && (pass.cut || pass.deferred) {
             let at = if pass.cut { now } else { pass.next };
             let keep = !pass.cut;
             *track = Track::Waiting(at);

@@ -5,6 +5,7 @@
 
 use super::disk::{Answer, Disk, Token};
 use mta_core::Unix;
+use mta_core::ports::spool::MessageId;
 use mta_core::queue::{Action, Delivery, Manager, PerChannel, Recovered, Settings};
 use mta_core::report::{Outcome, Report};
 use std::collections::HashMap;
@@ -117,6 +118,7 @@ impl World {
             3 => self.deliver_one(),
             4 => self.carry_out_one(),
             5 if self.dice.percent(2) => self.manager.retry_all(self.now),
+            5 if self.dice.percent(1) => self.remove_one(),
             _ => self.poll(),
         }
         self.check();
@@ -157,6 +159,18 @@ impl World {
         }
     }
 
+    /// An administrator removes a message: who waited in it is lost on purpose.
+    fn remove_one(&mut self) {
+        let known: Vec<_> = self.disk.messages.keys().copied().collect();
+        if known.is_empty() {
+            return;
+        }
+        let id = known[self.dice.below(known.len())];
+        if self.manager.remove(MessageId(id)) {
+            self.disk.write_off(id);
+        }
+    }
+
     fn idle(&self) -> bool {
         self.asked.is_empty() && self.answers.is_empty() && self.deliveries.is_empty()
     }
@@ -167,7 +181,7 @@ impl World {
         }
         let at = self.dice.below(self.scans.len());
         for id in self.scans.remove(at) {
-            self.manager.found(mta_core::ports::spool::MessageId(id));
+            self.manager.found(MessageId(id));
         }
     }
 
@@ -255,7 +269,7 @@ impl World {
         self.manager = Manager::new(settings(&mut self.dice));
         for (id, message) in &self.disk.messages {
             self.manager.recovered(Recovered {
-                id: mta_core::ports::spool::MessageId(*id),
+                id: MessageId(*id),
                 birth: message.birth,
                 sender: message.sender.clone(),
                 next: PerChannel::new(message.next(0), message.next(1)),
