@@ -17,7 +17,7 @@ pub const BATCH: usize = 64 * 1024;
 /// The smallest buffer that a message gets.
 const FIRST: usize = 4 * 1024;
 /// How many bytes all messages together may have collected, unless
-/// [`QueueSpool::with_budget`] says otherwise.
+/// [`SpoolBuilder::budget`] says otherwise.
 pub const BUDGET: usize = 16 * 1024 * 1024;
 
 /// A [`Queue`] behind a [`StorePool`].
