@@ -8,7 +8,7 @@ use mta_proto::{Chunk, smtp};
 use std::io::{self, Cursor, Read, Write};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 const ASKED: &[u8] = b"USER joe\r\nPASS x\r\nRETR 1\r\nQUIT\r\n";
 
@@ -109,6 +109,80 @@ async fn a_client_that_reads_nothing_is_dropped_in_the_end() {
     let at_most = Duration::from_secs(600) + driver::link::CLOSE_LIMIT + Duration::from_secs(1);
     assert!(waited <= at_most, "{waited:?}");
     drop(peer);
+}
+
+/// A connection over loopback: the client's end, and a session on the other.
+async fn over_tcp() -> (TcpStream, Link<pop3::Server, TcpStream>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap());
+    let (client, accepted) = tokio::join!(client, listener.accept());
+    let clock = Clock::start();
+    let link = Link::new(pop3_server(clock.now()), accepted.unwrap().0, clock);
+    (client.unwrap(), link)
+}
+
+#[tokio::test]
+async fn the_last_words_are_not_overtaken_by_a_reset() {
+    let (mut client, mut link) = over_tcp().await;
+    let session = tokio::spawn(async move {
+        while let Ok(event) = link.next().await {
+            assert_eq!(event, Event::Abort(AbortReason::TooManyErrors));
+        }
+    });
+    // Much more than is read before the session ends; a reset would destroy the replies.
+    client
+        .write_all(&b"nonsense\r\n".repeat(20_000))
+        .await
+        .unwrap();
+    let mut heard = String::new();
+    client.read_to_string(&mut heard).await.unwrap();
+    drop(client);
+    assert_eq!(heard.matches("-ERR").count(), 20);
+    session.await.unwrap();
+}
+
+#[tokio::test]
+async fn a_connection_that_breaks_ends_the_waiting() {
+    let (client, mut link) = over_tcp().await;
+    let (read, hang_up) = tokio::join!(
+        link.while_waiting(std::future::pending::<()>()),
+        async move {
+            client.readable().await.unwrap();
+            // Closing a socket with unread input resets the connection.
+            drop(client);
+        }
+    );
+    assert!(matches!(read, Err(Closed::Lost(_))), "{read:?}");
+    assert_eq!(hang_up, ());
+    let told = link.next().await.unwrap();
+    assert_eq!(told, Event::Abort(AbortReason::HungUp));
+    assert!(matches!(link.next().await, Err(Closed::Lost(_))));
+}
+
+#[tokio::test]
+async fn a_client_that_only_ends_its_side_is_served_to_the_end() {
+    let (mut client, link) = over_tcp().await;
+    let session = tokio::spawn(serve_tcp(link));
+    client.write_all(ASKED).await.unwrap();
+    client.shutdown().await.unwrap();
+    let mut heard = Vec::new();
+    client.read_to_end(&mut heard).await.unwrap();
+    assert!(heard.ends_with(b".\r\n+OK bye\r\n"));
+    assert!(matches!(session.await.unwrap(), Closed::Ended));
+}
+
+async fn serve_tcp(mut link: Link<pop3::Server, TcpStream>) -> Closed {
+    let mut mailbox = Mailbox { chunks: 1 };
+    loop {
+        match link.next().await {
+            Ok(event) => {
+                let slowly = tokio::task::yield_now();
+                link.while_waiting(slowly).await.unwrap();
+                assert_eq!(mailbox.answer(link.machine(), event), None);
+            }
+            Err(closed) => return closed,
+        }
+    }
 }
 
 /// A blocking stream whose peer has said everything already.
