@@ -5,10 +5,12 @@
 
 pub mod authenticator;
 pub mod directory;
+pub mod mail_store;
 pub mod resolver;
 pub mod spool;
 
 pub use authenticator::Authenticator;
 pub use directory::Directory;
+pub use mail_store::MailStore;
 pub use resolver::Resolver;
 pub use spool::Spool;
