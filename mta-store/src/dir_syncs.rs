@@ -7,6 +7,7 @@ use crate::files::Files;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 /// Shares directory syncs among the threads that use one value.
@@ -29,7 +30,12 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 pub struct DirSyncs {
     slots: Mutex<BTreeMap<PathBuf, Slot>>,
     done: Condvar,
+    failures: AtomicU64,
 }
+
+/// How many syncs had failed at some moment; see [`DirSyncs::moment`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(u64);
 
 #[derive(Debug, Default)]
 struct Slot {
@@ -43,6 +49,28 @@ struct Slot {
 }
 
 impl DirSyncs {
+    /// Remembers this moment. Take it before a name is made that [`DirSyncs::sync_since`] is to
+    /// make durable.
+    #[must_use]
+    pub fn moment(&self) -> Moment {
+        Moment(self.failures.load(Ordering::SeqCst))
+    }
+
+    /// Makes every name durable that was made in `dir` since `moment`.
+    ///
+    /// # Errors
+    /// Fails where the sync that covers this call failed, whoever ran it, and where any other has
+    /// failed since `moment`: it may have dropped the name, and a later sync does not bring it
+    /// back.
+    pub fn sync_since<F: Files>(&self, files: &F, dir: &Path, moment: Moment) -> io::Result<()> {
+        self.sync(files, dir)?;
+        if self.moment() == moment {
+            Ok(())
+        } else {
+            Err(io::Error::other("a directory sync failed meanwhile"))
+        }
+    }
+
     /// Makes every name durable that stands in `dir` now.
     ///
     /// # Errors
@@ -76,6 +104,9 @@ impl DirSyncs {
             drop(slots);
             let result = files.sync_dir(dir);
             slots = self.slots();
+            if result.is_err() {
+                self.failures.fetch_add(1, Ordering::SeqCst);
+            }
             if let Some(slot) = slots.get_mut(dir) {
                 slot.end(result);
             }

@@ -561,3 +561,50 @@ fn the_lastauth_file_of_a_lost_home_is_no_reason_to_fail_twice() {
         .unwrap();
     assert_eq!(file.read_all(100).unwrap(), b"192.0.2.7");
 }
+
+#[test]
+#[expect(clippy::print_stderr, reason = "a skipped test says so")]
+fn tinycdb_reads_what_we_write_on_the_real_disk() {
+    use mta_store::files::RealFiles;
+    let name = format!("vpopmail-{}", std::process::id());
+    let home = Path::new(env!("CARGO_TARGET_TMPDIR")).join(name);
+    for dir in ["control", "users"] {
+        std::fs::create_dir_all(home.join(dir)).unwrap();
+    }
+    let layout = Layout::in_one(&home, (89, 90));
+    let accounts = Vpopmail::new(Arc::new(RealFiles::new()), layout);
+    let d = domain("a.test");
+    let stored = crypt("x");
+    accounts.add_domain(&d, &stored).unwrap();
+    accounts
+        .add_user(&d, &NewUser::new(mailbox("joe"), stored.clone()))
+        .unwrap();
+    let query = |path: &str, key: &str| {
+        let cdb = std::process::Command::new("cdb")
+            .arg("-q")
+            .arg(home.join(path))
+            .arg(key)
+            .output();
+        cdb.ok().map(|out| String::from_utf8(out.stdout).unwrap())
+    };
+    let shown = home.display();
+    match query("domains/a.test/vpasswd.cdb", "joe") {
+        Some(data) => {
+            assert_eq!(
+                data,
+                format!("{stored}:1:0:joe:{shown}/domains/a.test/joe:NOQUOTA")
+            );
+            let data = query("users/cdb", "!a.test-").unwrap();
+            assert_eq!(
+                data,
+                format!("a.test\x0089\x0090\0{shown}/domains/a.test\0-\0")
+            );
+        }
+        None => eprintln!(
+            "skipped tinycdb_reads_what_we_write_on_the_real_disk: tinycdb is not installed"
+        ),
+    }
+    accounts.remove_domain(&d).unwrap();
+    assert!(!home.join("domains/a.test").exists());
+    std::fs::remove_dir_all(&home).unwrap();
+}

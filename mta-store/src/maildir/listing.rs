@@ -199,6 +199,7 @@ impl<F: Files> Listing<F> {
     /// # Errors
     /// Passes on what the file calls say; messages that could not be moved stay in `new`.
     pub fn mark_seen(&self, indices: &[usize]) -> io::Result<()> {
+        let before = self.maildir.syncs.moment();
         let mut firsts = Vec::new();
         for &index in indices {
             let message = self.message(index)?;
@@ -217,7 +218,9 @@ impl<F: Files> Listing<F> {
         if firsts.is_empty() {
             return Ok(());
         }
-        self.sync_folder(Folder::Cur)?;
+        let cur = self.maildir.path.join("cur");
+        let files = &*self.maildir.files;
+        self.maildir.syncs.sync_since(files, &cur, before)?;
         for first in firsts {
             self.maildir.files.unlink_if_there(&first)?;
         }

@@ -167,3 +167,34 @@ fn moves_and_removals_lose_no_other_message() {
             .all(|after| survivors(after) == 1)
     );
 }
+
+#[test]
+fn a_sync_that_fails_for_many_reports_no_delivery_that_it_dropped() {
+    let mut reported = 0;
+    for round in 0..40_u64 {
+        let (files, _) = fresh();
+        let syncs = Arc::new(DirSyncs::default());
+        let first = files.calls() + 5 + round;
+        files.inject_during(first, first + 3, Fault::Io);
+        let kept: Vec<_> = std::thread::scope(|scope| {
+            let deliveries: Vec<_> = (0..6)
+                .map(|n| {
+                    let (files, syncs) = (Arc::clone(&files), Arc::clone(&syncs));
+                    let maildir = Maildir::new(files, "/Maildir").sharing(syncs);
+                    scope.spawn(move || maildir.deliver(named(n), &[], BODY).ok())
+                })
+                .collect();
+            let done = deliveries.into_iter().filter_map(|it| it.join().unwrap());
+            done.collect()
+        });
+        files.heal();
+        reported += kept.len();
+        for after in files.crash().some(30, round) {
+            for delivered in &kept {
+                let path = Path::new("/Maildir/new").join(&delivered.name);
+                assert_eq!(after.read(&path, 100).unwrap(), BODY, "round {round}");
+            }
+        }
+    }
+    assert!(reported > 40);
+}
