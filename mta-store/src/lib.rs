@@ -2,7 +2,7 @@
 //!
 //! Everything here is synchronous and is written once against [`files::Files`]. The operating
 //! system's files are [`files::RealFiles`] (feature `real-files`, on by default); a file system that
-//! loses power between any two calls is [`files::SimFiles`] (feature `sim`). This crate reads no
+//! loses power between any two calls is `files::SimFiles` (feature `sim`). This crate reads no
 //! clock, no environment and no randomness: time and the parts of unique names are arguments.
 
 pub mod atomic;
