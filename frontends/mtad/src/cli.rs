@@ -1,0 +1,155 @@
+//! The command line of `mtad` as values (clap); what each command does stands in [`crate::commands`].
+
+use clap::{Args, Parser, Subcommand};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// Receives, queues, delivers and relays mail, and hands it out by POP3.
+#[derive(Debug, Parser)]
+#[command(name = "mtad", version, about)]
+#[expect(clippy::exhaustive_structs, reason = "the command line is what it is")]
+pub struct Cli {
+    /// The home: control/, queue/, users/, domains/ and alias/ stand in it
+    /// [default: $MTA_HOME, else ./mta-home].
+    #[arg(long, global = true, value_name = "DIR")]
+    pub home: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// The commands.
+#[non_exhaustive]
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Run the server in the foreground; makes a home for localhost where there is none.
+    Serve(Serve),
+    /// Make a home.
+    Init(Init),
+    /// Add, remove or list virtual domains.
+    #[command(subcommand)]
+    Domain(Domain),
+    /// Add, remove or list mailboxes, or set a password.
+    #[command(subcommand)]
+    User(User),
+    /// Look at the queue and change it.
+    #[command(subcommand)]
+    Queue(Queue),
+    /// Judge the configuration: file, line and what was expected.
+    Check,
+}
+
+/// `mtad serve`.
+#[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "the command line is what it is")]
+pub struct Serve {
+    /// Where to take mail by SMTP, as IP:PORT; may be given several times; port 0 is any free one
+    /// [default: mtad.toml, else 127.0.0.1:2525].
+    #[arg(long, value_name = "ADDR")]
+    pub smtp: Vec<SocketAddr>,
+    /// Where to hand mail out by POP3, as IP:PORT; may be given several times
+    /// [default: mtad.toml, else 127.0.0.1:2110].
+    #[arg(long, value_name = "ADDR")]
+    pub pop3: Vec<SocketAddr>,
+}
+
+/// `mtad init`.
+#[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "the command line is what it is")]
+pub struct Init {
+    /// This host's full name [default: the system's host name].
+    #[arg(long, value_name = "FQDN")]
+    pub me: Option<String>,
+    /// Who gets the mail of postmaster, mailer-daemon and root
+    /// [default: alias/Maildir in the home].
+    #[arg(long, value_name = "ADDRESS")]
+    pub admin: Option<String>,
+}
+
+/// `mtad domain …`.
+#[non_exhaustive]
+#[derive(Debug, Subcommand)]
+pub enum Domain {
+    /// Take mail for a domain and give it a postmaster.
+    Add {
+        /// The domain.
+        domain: String,
+        /// The password's source.
+        #[command(flatten)]
+        password: Password,
+    },
+    /// Stop taking mail for a domain and remove it with all its mailboxes.
+    Remove {
+        /// The domain.
+        domain: String,
+    },
+    /// List the domains.
+    List {
+        /// Only this one.
+        domain: Option<String>,
+    },
+}
+
+/// `mtad user …`.
+#[non_exhaustive]
+#[derive(Debug, Subcommand)]
+pub enum User {
+    /// Make a mailbox.
+    Add {
+        /// user@domain.
+        address: String,
+        /// The password's source.
+        #[command(flatten)]
+        password: Password,
+    },
+    /// Remove a mailbox with the mail in it.
+    Remove {
+        /// user@domain.
+        address: String,
+    },
+    /// List the mailboxes.
+    List {
+        /// Only this domain or user@domain.
+        address: Option<String>,
+    },
+    /// Set a mailbox's password.
+    Passwd {
+        /// user@domain.
+        address: String,
+        /// The password's source.
+        #[command(flatten)]
+        password: Password,
+    },
+}
+
+/// Where a new password comes from.
+#[derive(Args, Clone, Copy, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "the command line is what it is")]
+pub struct Password {
+    /// Read the password from the first line of standard input.
+    #[arg(long)]
+    pub password_stdin: bool,
+}
+
+/// `mtad queue …`.
+#[non_exhaustive]
+#[derive(Debug, Subcommand)]
+pub enum Queue {
+    /// List what is queued.
+    List,
+    /// Show one message: envelope, state, header and body.
+    Show {
+        /// The message's number.
+        id: u64,
+    },
+    /// Try one message, or everything, now.
+    Retry {
+        /// The message's number; without it every message.
+        id: Option<u64>,
+    },
+    /// Take a message out of the queue without a bounce.
+    Remove {
+        /// The message's number.
+        id: u64,
+    },
+}

@@ -1,0 +1,254 @@
+//! `mtad queue`: what is queued, and orders about it, beside a running server or without one (qmail-qread(8)).
+
+use super::ask::{self, Drains};
+use crate::Failure;
+use crate::cli::Queue as Command;
+use crate::home::Home;
+use crate::requests::Request;
+use driver::Clock;
+use mta_core::log::Filtered;
+use mta_core::rewrite::Channel;
+use mta_core::{Unix, date};
+use mta_store::files::RealFiles;
+use mta_store::queue::{MessageId, Queue, QueueError, SPLIT};
+use std::io::{self, Write};
+use std::path::Path;
+
+/// The largest todo file that is read for listing.
+const TODO_MAX: u64 = 64 << 20;
+/// Bytes of a message that are in memory at a time.
+const PIECE: usize = 32 * 1024;
+
+pub(super) fn run(home: &Home, what: &Command, out: &mut dyn Write) -> Result<(), Failure> {
+    let queue = ask::queue(home)?;
+    match what {
+        Command::List => list(&queue, out),
+        Command::Show { id } => show(&queue, MessageId(*id), out),
+        Command::Retry { id } => retry(home, &queue, id.map(MessageId)),
+        Command::Remove { id } => remove(home, &queue, MessageId(*id), out),
+    }
+}
+
+fn list(queue: &Queue<RealFiles>, out: &mut dyn Write) -> Result<(), Failure> {
+    for id in preprocessed(queue)? {
+        match describe(queue, id, out) {
+            // It went away between the listing and the look.
+            Err(Trouble::Queue(error)) if error.is_missing() => {}
+            Err(Trouble::Queue(error)) => writeln!(out, "warning: trouble with #{id}: {error}")?,
+            Err(Trouble::Output(error)) => return Err(error.into()),
+            Ok(()) => {}
+        }
+    }
+    for id in queue.todo().map_err(ask::failure)? {
+        describe_todo(queue, id, out)?;
+    }
+    Ok(())
+}
+
+/// The messages in state S5.
+fn preprocessed(queue: &Queue<RealFiles>) -> Result<Vec<MessageId>, Failure> {
+    let mut ids = Vec::new();
+    for number in 0..SPLIT {
+        let path = queue.layout().dir().join("info").join(number.to_string());
+        let entries = path
+            .read_dir()
+            .map_err(|error| Failure::file("read", &path, &error))?;
+        for entry in entries {
+            let name = entry
+                .map_err(|error| Failure::file("read", &path, &error))?
+                .file_name();
+            ids.extend(
+                name.to_str()
+                    .and_then(|name| name.parse().ok())
+                    .map(MessageId),
+            );
+        }
+    }
+    ids.sort_unstable();
+    Ok(ids)
+}
+
+enum Trouble {
+    Queue(QueueError),
+    Output(io::Error),
+}
+
+impl From<QueueError> for Trouble {
+    fn from(error: QueueError) -> Self {
+        Self::Queue(error)
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        Self::Output(error)
+    }
+}
+
+impl From<Trouble> for Failure {
+    fn from(trouble: Trouble) -> Self {
+        match trouble {
+            Trouble::Queue(error) => ask::failure(error),
+            Trouble::Output(error) => error.into(),
+        }
+    }
+}
+
+/// Writes a message's lines in qmail-qread's form; recipients that are done are left out.
+fn describe(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Trouble> {
+    let info = queue.info(id)?;
+    let size = queue.open_message(id)?.len();
+    let bouncing = match queue.bounce(id)? {
+        Some(_) => " bouncing",
+        None => "",
+    };
+    head(out, info.birth, id, size, info.sender.as_bytes(), bouncing)?;
+    for channel in Channel::ALL {
+        match queue.pending(id, channel) {
+            Ok(pending) => {
+                for one in pending {
+                    let to = Filtered(one.address.as_bytes());
+                    writeln!(out, "\t{}\t{to}", channel.name())?;
+                }
+            }
+            Err(error) if error.is_missing() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+fn head(
+    out: &mut dyn Write,
+    birth: Unix,
+    id: MessageId,
+    size: u64,
+    sender: &[u8],
+    note: &str,
+) -> io::Result<()> {
+    let date = date::qmail(birth);
+    let date = date.strip_suffix(" -0000").unwrap_or(&date);
+    writeln!(
+        out,
+        "{date} GMT  #{id}  {size}  <{}> {note}",
+        Filtered(sender)
+    )
+}
+
+/// Writes the lines of a message that waits in todo/.
+fn describe_todo(
+    queue: &Queue<RealFiles>,
+    id: MessageId,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    let layout = queue.layout();
+    let (todo, mess) = (layout.todo(id), layout.mess(id));
+    let (Ok(envelope), Ok(stat)) = (read(&todo), std::fs::metadata(&mess)) else {
+        // It was preprocessed meanwhile, and is listed as that next time.
+        return Ok(());
+    };
+    let birth = stat
+        .modified()
+        .ok()
+        .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let birth = Unix(birth.map_or(0, |at| at.as_secs()));
+    let records: Vec<&[u8]> = envelope.split(|&b| b == 0).collect();
+    let values = |letter: u8| {
+        let records = records.iter();
+        records.filter_map(move |record| record.strip_prefix(&[letter]))
+    };
+    let sender = values(b'F').next().unwrap_or_default();
+    head(out, birth, id, stat.len(), sender, "not preprocessed yet")?;
+    for to in values(b'T') {
+        writeln!(out, "\ttodo\t{}", Filtered(to))?;
+    }
+    Ok(())
+}
+
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    use std::io::Read;
+    let mut all = Vec::new();
+    std::fs::File::open(path)?
+        .take(TODO_MAX)
+        .read_to_end(&mut all)?;
+    Ok(all)
+}
+
+fn show(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Failure> {
+    match describe(queue, id, out) {
+        Err(Trouble::Queue(error)) if error.is_missing() => describe_todo(queue, id, out)?,
+        other => other?,
+    }
+    let message = queue.open_message(id).map_err(ask::failure)?;
+    writeln!(out)?;
+    let mut piece = vec![0; PIECE];
+    let mut at = 0_u64;
+    loop {
+        let path = queue.layout().mess(id);
+        let n = message
+            .read_at(&mut piece, at)
+            .map_err(|error| Failure::file("read", &path, &error))?;
+        if n == 0 {
+            return Ok(());
+        }
+        at += n as u64;
+        out.write_all(piece.get(..n).unwrap_or_default())?;
+    }
+}
+
+fn exists(queue: &Queue<RealFiles>, id: MessageId) -> Result<bool, Failure> {
+    let path = queue.layout().mess(id);
+    path.try_exists()
+        .map_err(|error| Failure::file("look for", &path, &error))
+}
+
+fn insist(queue: &Queue<RealFiles>, id: MessageId) -> Result<(), Failure> {
+    if exists(queue, id)? {
+        Ok(())
+    } else {
+        Err(ask::failure(QueueError::Gone(id)))
+    }
+}
+
+fn retry(home: &Home, queue: &Queue<RealFiles>, id: Option<MessageId>) -> Result<(), Failure> {
+    let request = match id {
+        Some(id) => {
+            insist(queue, id)?;
+            Request::Retry(id)
+        }
+        None => Request::RetryAll,
+    };
+    let Drains::Nobody(_lock) = ask::ask(home, queue, request)? else {
+        return Ok(());
+    };
+    // The next server finds them due.
+    let ids = id.map_or_else(|| preprocessed(queue), |id| Ok(vec![id]))?;
+    for id in ids {
+        for channel in Channel::ALL {
+            match queue.set_next_attempt(id, channel, Clock::unix()) {
+                Err(error) if error.is_missing() => {}
+                other => other.map_err(ask::failure)?,
+            }
+        }
+    }
+    Ok(())
+}
+
+fn remove(
+    home: &Home,
+    queue: &Queue<RealFiles>,
+    id: MessageId,
+    out: &mut dyn Write,
+) -> Result<(), Failure> {
+    insist(queue, id)?;
+    if let Drains::Nobody(_lock) = ask::ask(home, queue, Request::Remove(id))? {
+        return queue.remove(id).map_err(ask::failure);
+    }
+    if !ask::until(|| exists(queue, id).map(|there| !there))? {
+        writeln!(
+            out,
+            "message {id} is being delivered at this moment; it goes when that ends"
+        )?;
+    }
+    Ok(())
+}

@@ -1,0 +1,326 @@
+//! The settings of mtad.toml with their defaults, each in one place.
+
+use super::Network;
+use serde::Deserialize;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// Everything that mtad.toml may say.
+///
+/// ```
+/// use mtad::config::Config;
+/// let config = Config::parse("relay_from = [\"127.0.0.0/8\"]\n").unwrap();
+/// assert!(config.may_relay("127.0.0.1".parse().unwrap()));
+/// assert!(!Config::default().may_relay("127.0.0.1".parse().unwrap()));
+/// let (line, said) = Config::parse("\nsmtp = 25\n").unwrap_err();
+/// assert_eq!(line, 2);
+/// assert!(said.contains("expected"), "{said}");
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Config {
+    /// Where mail is taken by SMTP.
+    #[serde(deserialize_with = "listeners")]
+    pub smtp: Vec<SocketAddr>,
+    /// Where mail is handed out by POP3.
+    #[serde(deserialize_with = "listeners")]
+    pub pop3: Vec<SocketAddr>,
+    /// The networks whose clients may send to anywhere. Loopback is not implied.
+    pub relay_from: Vec<Network>,
+    /// What bounds memory and patience.
+    pub limits: Limits,
+    /// How long things may take, in seconds.
+    pub timeouts: Timeouts,
+    /// Who answers DNS questions.
+    pub dns: Dns,
+    /// What only tests need.
+    pub testing: Testing,
+}
+
+/// Bounds, each named.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Limits {
+    /// SMTP connections at one time.
+    pub smtp_sessions: usize,
+    /// POP3 connections at one time.
+    pub pop3_sessions: usize,
+    /// Connections of one client address at one time, to all listeners together.
+    pub sessions_per_client: usize,
+    /// Bytes of one SMTP command line.
+    pub command_line: usize,
+    /// Recipients of one message taken by SMTP.
+    pub recipients: usize,
+    /// Bytes of a message's header.
+    pub header_size: u64,
+    /// Received and Delivered-To lines before a message counts as looping.
+    pub hops: u32,
+    /// Errors of one SMTP client before it is sent away.
+    pub errors: u32,
+    /// Wrong passwords of one POP3 client before it is sent away.
+    pub pop3_logins: u32,
+    /// Recipients of one transaction with a remote host.
+    pub remote_recipients: usize,
+    /// Idle connections to remote hosts that are kept for the next message.
+    pub remote_idle: usize,
+    /// Threads that make file calls; tasks never do.
+    pub store_threads: usize,
+    /// Jobs that wait for such a thread.
+    pub store_jobs: usize,
+    /// Message bytes that wait for such a thread.
+    pub store_bytes: usize,
+}
+
+/// Time limits in seconds.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// A silent POP3 client is sent away after this (RFC 1939 §3 asks for 600 at least).
+    pub pop3: u64,
+    /// A connection to a remote host is kept this long for the next message.
+    pub remote_idle: u64,
+    /// SIGTERM lets work finish for this long.
+    pub stop: u64,
+    /// How often todo/ is looked through without being told to.
+    pub todo: u64,
+}
+
+/// Who answers DNS questions.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Dns {
+    /// Where the servers are listed (resolv.conf(5)).
+    pub resolv_conf: PathBuf,
+    /// The servers as IP or IP:PORT; where given, resolv_conf is not read.
+    #[serde(deserialize_with = "nameservers")]
+    pub nameservers: Vec<SocketAddr>,
+}
+
+/// What only tests need; leave it out of every real home.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+#[non_exhaustive]
+pub struct Testing {
+    /// The port of remote hosts where smtproutes names none.
+    pub remote_port: u16,
+    /// Treat 127.0.0.0/8 and ::1 as other hosts, so that fake ones can live there.
+    pub loopback_is_remote: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let loopback = |port| vec![SocketAddr::from((Ipv4Addr::LOCALHOST, port))];
+        Self {
+            smtp: loopback(2525),
+            pop3: loopback(2110),
+            relay_from: Vec::new(),
+            limits: Limits::default(),
+            timeouts: Timeouts::default(),
+            dns: Dns::default(),
+            testing: Testing::default(),
+        }
+    }
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            smtp_sessions: 4000,
+            pop3_sessions: 4000,
+            sessions_per_client: 2000,
+            command_line: 2048,
+            recipients: 1000,
+            header_size: 256 * 1024,
+            hops: 100,
+            errors: 20,
+            pop3_logins: 3,
+            remote_recipients: 100,
+            remote_idle: 20,
+            store_threads: 16,
+            store_jobs: 1024,
+            store_bytes: 16 * 1024 * 1024,
+        }
+    }
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self {
+            pop3: 600,
+            remote_idle: 10,
+            stop: 5,
+            todo: 1500,
+        }
+    }
+}
+
+impl Default for Dns {
+    fn default() -> Self {
+        Self {
+            resolv_conf: "/etc/resolv.conf".into(),
+            nameservers: Vec::new(),
+        }
+    }
+}
+
+impl Default for Testing {
+    fn default() -> Self {
+        Self {
+            remote_port: 25,
+            loopback_is_remote: false,
+        }
+    }
+}
+
+impl Config {
+    /// Tells whether a client may send to anywhere.
+    #[must_use]
+    pub fn may_relay(&self, client: IpAddr) -> bool {
+        self.relay_from
+            .iter()
+            .any(|network| network.contains(client))
+    }
+
+    /// The first value that can be read but makes no sense: its key and what was expected.
+    pub(super) fn nonsense(&self) -> Option<(&'static str, String)> {
+        let l = &self.limits;
+        let at_least_one = [
+            ("smtp_sessions", l.smtp_sessions),
+            ("pop3_sessions", l.pop3_sessions),
+            ("sessions_per_client", l.sessions_per_client),
+            ("recipients", l.recipients),
+            ("remote_recipients", l.remote_recipients),
+            ("store_threads", l.store_threads),
+            ("store_jobs", l.store_jobs),
+        ];
+        let low = at_least_one.into_iter().find(|&(_, value)| value == 0);
+        if let Some((key, _)) = low {
+            return Some((key, format!("{key}: expected 1 or more, found 0")));
+        }
+        let floors = [
+            (
+                "command_line",
+                l.command_line as u64,
+                512,
+                "RFC 5321 §4.5.3.1.4",
+            ),
+            ("header_size", l.header_size, 4096, "a plain header"),
+            (
+                "store_bytes",
+                l.store_bytes as u64,
+                65_536,
+                "one piece of a message",
+            ),
+            ("todo", self.timeouts.todo, 1, "a pause between two looks"),
+        ];
+        let low = floors
+            .into_iter()
+            .find(|&(_, value, floor, _)| value < floor);
+        low.map(|(key, value, floor, why)| {
+            (
+                key,
+                format!("{key}: expected {floor} or more ({why}), found {value}"),
+            )
+        })
+    }
+}
+
+impl Timeouts {
+    /// How long SIGTERM lets work finish.
+    #[must_use]
+    pub const fn stop(&self) -> Duration {
+        Duration::from_secs(self.stop)
+    }
+}
+
+fn listeners<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let parse = |text: String| {
+        text.parse().map_err(|_| {
+            serde::de::Error::custom(format!(
+                "expected addresses with ports such as \"127.0.0.1:2525\" or \"[::1]:2525\", found {text:?}"
+            ))
+        })
+    };
+    texts.into_iter().map(parse).collect()
+}
+
+fn nameservers<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Vec<SocketAddr>, D::Error> {
+    let texts = Vec::<String>::deserialize(from)?;
+    let parse = |text: String| {
+        let address = text.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53));
+        address.or_else(|_| text.parse()).map_err(|_| {
+            serde::de::Error::custom(format!(
+                "expected addresses such as \"192.0.2.53\" or \"127.0.0.1:5353\", found {text:?}"
+            ))
+        })
+    };
+    texts.into_iter().map(parse).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_says_the_defaults() {
+        assert_eq!(Config::parse(super::super::TEMPLATE), Ok(Config::default()));
+        let active: String = super::super::TEMPLATE
+            .lines()
+            .map(|line| {
+                line.strip_prefix("# ")
+                    .filter(|l| l.contains(" = ") || l.starts_with('['))
+                    .unwrap_or("")
+            })
+            .fold(String::new(), |all, line| all + line + "\n");
+        assert_eq!(Config::parse(&active), Ok(Config::default()));
+    }
+
+    #[test]
+    fn what_is_wrong_is_named_with_its_line() {
+        let rows = [
+            ("unknown key", "smtp = []\nsmpt = []\n", 2, "unknown field"),
+            (
+                "wrong kind",
+                "relay_from = \"127.0.0.1\"\n",
+                1,
+                "expected a sequence",
+            ),
+            (
+                "no network",
+                "\n\nrelay_from = [\"10.0.0.0/99\"]\n",
+                3,
+                "expected a network",
+            ),
+            (
+                "no port",
+                "smtp = [\"127.0.0.1\"]\n",
+                1,
+                "expected addresses with ports",
+            ),
+            (
+                "zero",
+                "[limits]\nhops = 3\nrecipients = 0\n",
+                3,
+                "expected 1 or more",
+            ),
+            (
+                "too small",
+                "[limits]\ncommand_line = 100\n",
+                2,
+                "expected 512 or more",
+            ),
+            ("no toml", "smtp = [\n", 1, "expected `]`"),
+        ];
+        for (name, text, line, said) in rows {
+            let (at, words) = Config::parse(text).expect_err(name);
+            assert_eq!(at, line, "{name}: {words}");
+            assert!(words.contains(said), "{name}: {words}");
+        }
+    }
+}

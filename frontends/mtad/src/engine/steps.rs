@@ -1,0 +1,170 @@
+//! Carries the manager's storage steps out on store threads (INTERNALS §2).
+
+use super::{Answer, Engine, News};
+use crate::bounce::{self, Bounced};
+use driver::Clock;
+use mta_core::bounce::{Failure, record};
+use mta_core::ports::spool::MessageId;
+use mta_core::queue::{Action, Loaded, Pending, PerChannel, Preprocessed, Step, Trouble};
+use mta_core::rewrite::Channel;
+use mta_store::files::RealFiles;
+use mta_store::queue::{Queue, QueueError};
+
+type Files = Queue<RealFiles>;
+
+impl Engine {
+    /// Begins one step; its answer comes as news.
+    pub(super) fn step(&self, action: Action) {
+        match action {
+            Action::Preprocess { step, id } => self.preprocess(step, id),
+            Action::Load { step, id, channel } => {
+                self.on_store(
+                    id,
+                    move |queue| load(queue, id, channel),
+                    move |done| Answer::Loaded(step, done),
+                );
+            }
+            Action::MarkDone {
+                step,
+                id,
+                channel,
+                offsets,
+            } => {
+                self.plain(step, id, move |queue| {
+                    queue.mark_done(id, channel, &offsets)
+                });
+            }
+            Action::AppendBounce { step, id, failures } => self.append(step, id, failures),
+            Action::SendBounce {
+                step,
+                id,
+                birth,
+                sender,
+            } => {
+                self.send_bounce(step, Bounced { id, birth, sender });
+            }
+            Action::ClearBounce { step, id } => {
+                self.plain(step, id, move |queue| queue.clear_bounce(id))
+            }
+            Action::Finish { step, id } => {
+                self.plain(step, id, move |queue| match queue.finish(id) {
+                    // An administrator's order leaves recipients that nobody delivered to.
+                    Err(QueueError::Unfinished { .. }) => queue.remove(id),
+                    other => other,
+                })
+            }
+            Action::SetNextAttempt {
+                step,
+                id,
+                channel,
+                at,
+            } => {
+                self.plain(step, id, move |queue| {
+                    queue.set_next_attempt(id, channel, at)
+                });
+            }
+            _ => {}
+        }
+    }
+
+    fn preprocess(&self, step: Step, id: MessageId) {
+        let snapshot = self.server.snapshot();
+        let work = move |queue: &Files| {
+            let routing = &snapshot.controls.routing;
+            let found = queue.preprocess(id, Clock::unix(), &mut |to| routing.route(to))?;
+            Ok(Preprocessed {
+                birth: found.birth,
+                size: found.size,
+                sender: found.sender,
+                pid: found.pid.unwrap_or(0),
+                uid: found.uid.unwrap_or(0),
+                present: PerChannel::new(found.local > 0, found.remote > 0),
+            })
+        };
+        self.on_store(id, work, move |done| Answer::Preprocessed(step, id, done));
+    }
+
+    fn append(&self, step: Step, id: MessageId, failures: Vec<Failure>) {
+        let snapshot = self.server.snapshot();
+        self.plain(step, id, move |queue| {
+            let routing = &snapshot.controls.routing;
+            let records = failures.iter().map(|failure| {
+                // The sender knows the recipient without a virtual domain's prepend.
+                record(&routing.strip_prepend(&failure.recipient), &failure.text)
+            });
+            let records: Vec<Vec<u8>> = records.collect();
+            records
+                .iter()
+                .try_for_each(|record| queue.append_bounce(id, record))
+        });
+    }
+
+    fn send_bounce(&self, step: Step, bounced: Bounced) {
+        let (snapshot, origin) = (self.server.snapshot(), self.origin);
+        let tell = self.tell.clone();
+        let id = bounced.id;
+        let work = move |queue: &Files| {
+            let sent = bounce::send(queue, &snapshot, origin, &bounced, Clock::unix())?;
+            if let Some(id) = sent {
+                let _ = tell.send(News::Found(id));
+            }
+            Ok(u64::from(origin.pid))
+        };
+        self.on_store(id, work, move |done| Answer::BounceSent(step, done));
+    }
+
+    fn plain(
+        &self,
+        step: Step,
+        id: MessageId,
+        work: impl FnOnce(&Files) -> Result<(), QueueError> + Send + 'static,
+    ) {
+        self.on_store(id, work, move |done| Answer::Done(step, done));
+    }
+
+    /// Works on a store thread and tells the engine how it went.
+    fn on_store<T: Send + 'static>(
+        &self,
+        id: MessageId,
+        work: impl FnOnce(&Files) -> Result<T, QueueError> + Send + 'static,
+        answer: impl FnOnce(Result<T, Trouble>) -> Answer + Send + 'static,
+    ) {
+        let (queue, tell) = (self.server.queue.clone(), self.tell.clone());
+        let pool = self.server.pools.queue.clone();
+        tokio::spawn(async move {
+            let done = pool.run(move || work(&queue).map_err(|error| trouble(&queue, id, error)));
+            let done = done
+                .await
+                .unwrap_or_else(|error| Err(Trouble::Temporary(error.to_string())));
+            let _ = tell.send(News::Answer(answer(done)));
+        });
+    }
+}
+
+fn load(queue: &Files, id: MessageId, channel: Channel) -> Result<Loaded, QueueError> {
+    let sender = queue.info(id)?.sender;
+    let pending = queue.pending(id, channel)?;
+    let pending = pending.into_iter().map(|one| Pending {
+        offset: one.offset,
+        address: one.address,
+    });
+    Ok(Loaded {
+        sender,
+        pending: pending.collect(),
+    })
+}
+
+/// Puts a damaged message aside, so that it is looked at by a person and never again by us.
+fn trouble(queue: &Files, id: MessageId, error: QueueError) -> Trouble {
+    if error.is_broken() {
+        let reason = error.to_string();
+        return match queue.quarantine(id, &reason) {
+            Ok(_) => Trouble::Broken(reason),
+            Err(error) => Trouble::Temporary(format!("{reason}; unable to put it aside: {error}")),
+        };
+    }
+    if matches!(error, QueueError::Gone(_)) {
+        return Trouble::Gone;
+    }
+    Trouble::Temporary(error.to_string())
+}

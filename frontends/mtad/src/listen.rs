@@ -1,0 +1,241 @@
+//! Listeners: ports are bound before privileges are dropped, connections are counted and refused beyond their limits.
+
+use crate::Failure;
+use crate::stop::{Phase, Stop};
+use std::collections::HashMap;
+use std::future::Future;
+use std::net::{IpAddr, SocketAddr};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
+
+/// How long accepting pauses when the system has no descriptors or memory left.
+const PAUSE: Duration = Duration::from_millis(100);
+/// How long a refused client may take for the refusal.
+const REFUSAL: Duration = Duration::from_secs(2);
+
+/// A bound port.
+#[derive(Debug)]
+pub struct Bound {
+    /// Where it is; with the port that the system chose for port 0.
+    pub address: SocketAddr,
+    socket: std::net::TcpListener,
+}
+
+/// Binds addresses.
+///
+/// # Errors
+/// Names the address that cannot be bound.
+pub fn bind(service: &str, addresses: &[SocketAddr]) -> Result<Vec<Bound>, Failure> {
+    let one = |&wanted: &SocketAddr| {
+        let bound = std::net::TcpListener::bind(wanted).and_then(|socket| {
+            socket.set_nonblocking(true)?;
+            let address = socket.local_addr()?;
+            Ok(Bound { address, socket })
+        });
+        bound.map_err(|error| {
+            Failure::temporary(format!(
+                "unable to listen for {service} on {wanted}: {error}"
+            ))
+        })
+    };
+    addresses.iter().map(one).collect()
+}
+
+impl Bound {
+    /// Hands the socket to the runtime.
+    ///
+    /// # Errors
+    /// Fails outside a runtime, or where the system does not watch the socket.
+    pub fn listen(self) -> std::io::Result<TcpListener> {
+        TcpListener::from_std(self.socket)
+    }
+}
+
+/// Counts the sessions of one service and those of each client address.
+#[derive(Debug)]
+pub struct Gate {
+    limit: usize,
+    per_client: usize,
+    inside: Mutex<Inside>,
+    empty: Notify,
+    numbers: AtomicU64,
+}
+
+#[derive(Debug, Default)]
+struct Inside {
+    total: usize,
+    clients: HashMap<IpAddr, usize>,
+}
+
+/// One session's place; dropping it gives the place back.
+#[derive(Debug)]
+pub struct Pass {
+    gate: Arc<Gate>,
+    client: IpAddr,
+    number: u64,
+}
+
+impl Gate {
+    /// Lets `limit` sessions in, `per_client` of them from one address.
+    #[must_use]
+    pub fn new(limit: usize, per_client: usize) -> Arc<Self> {
+        Arc::new(Self {
+            limit,
+            per_client,
+            inside: Mutex::default(),
+            empty: Notify::new(),
+            numbers: AtomicU64::new(1),
+        })
+    }
+
+    /// Gives a place, or says which limit is reached.
+    ///
+    /// # Errors
+    /// Fails where there is none.
+    pub fn enter(self: &Arc<Self>, client: IpAddr) -> Result<Pass, &'static str> {
+        let client = client.to_canonical();
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        if inside.total >= self.limit {
+            return Err("too many connections");
+        }
+        let own = inside.clients.entry(client).or_default();
+        if *own >= self.per_client {
+            return Err("too many connections from your address");
+        }
+        *own += 1;
+        inside.total += 1;
+        Ok(Pass {
+            gate: Arc::clone(self),
+            client,
+            number: self.numbers.fetch_add(1, Ordering::Relaxed),
+        })
+    }
+
+    /// Waits until nobody is inside.
+    pub async fn emptied(&self) {
+        loop {
+            let empty = self.empty.notified();
+            if self
+                .inside
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .total
+                == 0
+            {
+                return;
+            }
+            empty.await;
+        }
+    }
+}
+
+impl Pass {
+    /// The session's number in the log.
+    #[must_use]
+    pub const fn number(&self) -> u64 {
+        self.number
+    }
+}
+
+impl Drop for Pass {
+    fn drop(&mut self) {
+        let mut inside = self
+            .gate
+            .inside
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        inside.total = inside.total.saturating_sub(1);
+        if let Some(own) = inside.clients.get_mut(&self.client) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                inside.clients.remove(&self.client);
+            }
+        }
+        if inside.total == 0 {
+            self.gate.empty.notify_waiters();
+        }
+    }
+}
+
+/// What a listener needs to know of its service.
+#[derive(Clone, Debug)]
+pub struct Service {
+    /// `smtp` or `pop3`.
+    pub name: &'static str,
+    /// What a client reads who finds no place, `{}` standing for the reason.
+    pub refusal: (&'static str, &'static str),
+    /// The places.
+    pub gate: Arc<Gate>,
+    /// When to end.
+    pub stop: Stop,
+}
+
+/// Accepts until the server stops; every connection becomes a task of its own.
+pub async fn accept<F, T>(listener: TcpListener, mut service: Service, session: F)
+where
+    F: Fn(TcpStream, SocketAddr, Pass) -> T,
+    T: Future<Output = ()> + Send + 'static,
+{
+    loop {
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = service.stop.reached(Phase::Finish) => return,
+        };
+        let (stream, peer) = match accepted {
+            Ok(accepted) => accepted,
+            Err(error) => {
+                let name = service.name;
+                tracing::warn!("{name}: unable to accept a connection: {error}");
+                tokio::time::sleep(PAUSE).await;
+                continue;
+            }
+        };
+        match service.gate.enter(peer.ip()) {
+            Ok(pass) => {
+                // Replies are written whole, so waiting for more bytes gains nothing.
+                let _ = stream.set_nodelay(true);
+                tokio::spawn(session(stream, peer, pass));
+            }
+            Err(reason) => refuse(stream, peer, &service, reason),
+        }
+    }
+}
+
+/// Says why and closes; the clients that wait for it are bounded by what the system accepts at once.
+fn refuse(mut stream: TcpStream, peer: SocketAddr, service: &Service, reason: &'static str) {
+    let name = service.name;
+    tracing::warn!("{name}: connection from {peer} refused: {reason}");
+    let (before, after) = service.refusal;
+    let text = format!("{before}{reason}{after}\r\n");
+    tokio::spawn(async move {
+        // Whoever does not take the refusal is gone or hostile.
+        let _ = tokio::time::timeout(REFUSAL, stream.write_all(text.as_bytes())).await;
+    });
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_are_bounded_and_given_back() {
+        let gate = Gate::new(3, 2);
+        let [a, b]: [IpAddr; 2] = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().unwrap());
+        let first = gate.enter(a).unwrap();
+        let second = gate.enter("::ffff:192.0.2.1".parse().unwrap()).unwrap();
+        assert_eq!(
+            gate.enter(a).unwrap_err(),
+            "too many connections from your address"
+        );
+        let third = gate.enter(b).unwrap();
+        assert_eq!(gate.enter(b).unwrap_err(), "too many connections");
+        drop(first);
+        assert!(gate.enter(a).is_ok());
+        drop((second, third));
+        assert!(gate.inside.lock().unwrap().clients.is_empty());
+    }
+}

@@ -1,0 +1,84 @@
+//! Forwards: one more message in the queue, before the delivery is reported (qmail-local(8), spec §6.6).
+
+use super::{Delivery, PIECE};
+use mta_core::envelope::{MailParams, Recipient};
+use mta_core::ports::spool::MessageId;
+use mta_core::received::{Invoked, queue as received};
+use mta_core::report::Report;
+use mta_core::{Address, Envelope};
+use mta_store::queue::QueueError;
+
+impl Delivery<'_> {
+    /// Queues the message for others, `head` before it.
+    pub(super) fn forward(
+        &self,
+        sender: &Address,
+        recipients: Vec<Address>,
+        head: &[&[u8]],
+    ) -> Result<MessageId, Report> {
+        let queued = self.inject(sender, recipients, head);
+        let id = queued.map_err(|error| {
+            tracing::warn!("unable to forward message {}: {error}", self.job.id);
+            match error {
+                QueueError::Envelope(_) => Report::failure(
+                    "Unable to forward message: envelope address too long for qq (#5.1.3).\n",
+                ),
+                QueueError::Full { .. } => Report::deferral(
+                    "Unable to forward message: qq write error or disk full (#4.3.0).\n",
+                ),
+                _ => Report::deferral(
+                    "Unable to forward message: qq trouble creating files in queue (#4.3.0).\n",
+                ),
+            }
+        })?;
+        (self.local.queued)(id);
+        Ok(id)
+    }
+
+    fn inject(
+        &self,
+        sender: &Address,
+        recipients: Vec<Address>,
+        head: &[&[u8]],
+    ) -> Result<MessageId, QueueError> {
+        let Self {
+            local,
+            job,
+            message,
+        } = self;
+        // Whatever the body needs on its way it needs on the next one as well.
+        let came_with = local.queue.params(job.id)?.mail;
+        let params = MailParams {
+            body: came_with.body,
+            smtputf8: came_with.smtputf8,
+            ..MailParams::default()
+        };
+        let mut draft = local.queue.begin(local.origin, job.now)?;
+        let line = received(local.origin.pid, Invoked::ByAlias, job.now);
+        draft.write(line.as_bytes())?;
+        for line in head {
+            draft.write(line)?;
+        }
+        let mut piece = vec![0; PIECE];
+        let mut at = 0_u64;
+        loop {
+            let n = message
+                .read_at(&mut piece, at)
+                .map_err(|error| QueueError::Io {
+                    doing: "read",
+                    path: local.queue.layout().mess(job.id),
+                    source: error,
+                })?;
+            if n == 0 {
+                break;
+            }
+            at += n as u64;
+            draft.write(piece.get(..n).unwrap_or_default())?;
+        }
+        draft.commit(&Envelope {
+            reverse_path: sender.clone(),
+            recipients: recipients.into_iter().map(Recipient::from).collect(),
+            params,
+        })
+    }
+}

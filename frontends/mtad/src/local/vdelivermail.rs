@@ -1,0 +1,257 @@
+//! The work of vdelivermail, done here: mailboxes of virtual domains and what happens without one (vdelivermail(8), spec vpopmail §4).
+
+use super::carry_out::{Script, unable};
+use super::{Delivery, User};
+use crate::accounts;
+use mta_auth::Flags;
+use mta_auth::vpopmail::Mailbox;
+use mta_core::Address;
+use mta_core::delivered::{delivered_to, return_path};
+use mta_core::dotqmail::{Instruction, parse};
+use mta_core::report::Report;
+use mta_store::files::{Files, RealFiles};
+use std::ffi::OsStr;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// The largest file of a mailbox or domain that is read.
+const SMALL: usize = 64 * 1024;
+const NO_MAILBOX: &str = "Sorry, no mailbox here by that name. (#5.1.1)\n";
+
+/// One call, as its two arguments describe it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Call {
+    action: Action,
+}
+
+/// What happens to mail for nobody.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Action {
+    Bounce,
+    Delete,
+    /// A directory that holds a .qmail file or a Maildir.
+    Directory(Vec<u8>),
+    Forward(Address),
+}
+
+impl Call {
+    /// Reads a command's words; `None` where it is another program, a report where its arguments
+    /// are wrong.
+    pub(super) fn from_words(words: &[Vec<u8>]) -> Option<Result<Self, Report>> {
+        let (program, arguments) = words.split_first()?;
+        if program.rsplit(|&b| b == b'/').next() != Some(b"vdelivermail") {
+            return None;
+        }
+        let [_, action] = arguments else {
+            let text = "vdelivermail: expected two arguments, '' and an action. (#4.3.5)\n";
+            return Some(Err(Report::deferral(text)));
+        };
+        let action = match action.as_slice() {
+            b"bounce-no-mailbox" => Action::Bounce,
+            b"delete" => Action::Delete,
+            [b'/', ..] => Action::Directory(action.clone()),
+            address => {
+                let address = address.strip_prefix(b"&").unwrap_or(address);
+                match Address::new(address) {
+                    Ok(address) if address.domain().is_some() => Action::Forward(address),
+                    _ => {
+                        let text = "vdelivermail: expected bounce-no-mailbox, delete, a directory or an address. (#4.3.5)\n";
+                        return Some(Err(Report::deferral(text)));
+                    }
+                }
+            }
+        };
+        Some(Ok(Self { action }))
+    }
+
+    /// Tells whether mail for nobody is refused.
+    pub(super) fn bounces(&self) -> bool {
+        self.action == Action::Bounce
+    }
+}
+
+impl Delivery<'_> {
+    /// Delivers to the mailbox `ext` of the recipient's domain.
+    pub(super) fn vdelivermail(
+        &self,
+        call: &Call,
+        user: &User,
+        script: &Script,
+    ) -> Result<(), Report> {
+        let domain = self.job.recipient.domain().unwrap_or_default();
+        let found = accounts::find(&self.local.accounts, &user.ext, domain).map_err(|error| {
+            Report::deferral(format!(
+                "vdelivermail: unable to look the mailbox up: {error}. (#4.3.0)\n"
+            ))
+        })?;
+        match found {
+            Some(mailbox) => self.to_mailbox(&mailbox, script),
+            None => self.to_nobody(call, user),
+        }
+    }
+
+    fn to_mailbox(&self, mailbox: &Mailbox, script: &Script) -> Result<(), Report> {
+        let address = Address::new(mailbox.address()).unwrap_or_default();
+        if mailbox.flags.contains(Flags::BOUNCE_MAIL) {
+            return Err(Report::failure(format!(
+                "vdelivermail: account is locked email bounced {}\n",
+                mailbox.address()
+            )));
+        }
+        let prefix = [return_path(&self.job.sender), delivered_to(&address)];
+        if let Some(lines) = dot_qmail(&mailbox.home)? {
+            return self.mailbox_lines(mailbox, &lines, &prefix, script);
+        }
+        self.refuse_loop(&address)?;
+        self.deliver_fresh(mailbox.maildir.clone(), &prefix)
+    }
+
+    /// Carries out a mailbox's own .qmail file; a line for the mailbox itself keeps a copy.
+    fn mailbox_lines(
+        &self,
+        mailbox: &Mailbox,
+        lines: &[u8],
+        prefix: &[Vec<u8>; 2],
+        script: &Script,
+    ) -> Result<(), Report> {
+        let address = Address::new(mailbox.address()).unwrap_or_default();
+        self.refuse_loop(&address)?;
+        let mut forwards = Vec::new();
+        // Blank lines are passed over wherever they stand, as is the execute bit.
+        let lines: Vec<&[u8]> = lines
+            .split(|&b| b == b'\n')
+            .filter(|l| !l.trim_ascii().is_empty())
+            .collect();
+        for instruction in parse(&lines.join(&b'\n'), 0o600) {
+            match instruction {
+                Instruction::Maildir(path) => {
+                    self.deliver_fresh(mailbox.home.join(OsStr::from_bytes(&path)), prefix)?;
+                }
+                Instruction::Forward(to) => forwards.push(to),
+                Instruction::Refuse(report) => return Err(report),
+                _ => {
+                    let file = mailbox.home.join(".qmail");
+                    let what = format!("do what {} says and", file.display());
+                    return Err(unable(&what, b"", script));
+                }
+            }
+        }
+        if !forwards.is_empty() {
+            let [returned, delivered] = prefix;
+            self.forward(&self.job.sender, forwards, &[returned, delivered])?;
+        }
+        Ok(())
+    }
+
+    fn to_nobody(&self, call: &Call, user: &User) -> Result<(), Report> {
+        match &call.action {
+            Action::Delete => Ok(()),
+            Action::Bounce => Err(Report::failure(self.no_user_text(&user.home))),
+            Action::Forward(to) => {
+                let wanted = self.wanted(user);
+                self.refuse_loop(&wanted)?;
+                let head = [return_path(&self.job.sender), delivered_to(&wanted)];
+                let head: Vec<&[u8]> = head.iter().map(Vec::as_slice).collect();
+                self.forward(&self.job.sender, vec![to.clone()], &head)
+                    .map(drop)
+            }
+            Action::Directory(path) => {
+                let wanted = self.wanted(user);
+                self.refuse_loop(&wanted)?;
+                let prefix = [return_path(&self.job.sender), delivered_to(&wanted)];
+                let path = PathBuf::from(OsStr::from_bytes(path));
+                self.deliver_fresh(path.join("Maildir"), &prefix)
+            }
+        }
+    }
+
+    /// The address that the sender meant.
+    fn wanted(&self, user: &User) -> Address {
+        let domain = self.job.recipient.domain().unwrap_or_default();
+        let address = [&user.ext, b"@".as_slice(), domain]
+            .concat()
+            .to_ascii_lowercase();
+        Address::new(address).unwrap_or_else(|_| self.job.recipient.clone())
+    }
+
+    /// The domain's own words, else everybody's, else the usual ones.
+    fn no_user_text(&self, domain: &Path) -> Vec<u8> {
+        let files = RealFiles::new();
+        let own = [
+            domain.join(".no-user.msg"),
+            self.local.home.domains().join(".no-user.msg"),
+        ];
+        let text = own.iter().find_map(|path| files.read(path, SMALL).ok());
+        text.unwrap_or_else(|| NO_MAILBOX.as_bytes().to_vec())
+    }
+
+    /// Delivers into a Maildir that is made where it is missing.
+    fn deliver_fresh(&self, path: PathBuf, prefix: &[Vec<u8>]) -> Result<(), Report> {
+        let fresh = !path.join("new").exists();
+        if fresh {
+            let made = self.local.maildir(path.clone()).create(None);
+            made.map_err(|error| {
+                tracing::warn!("unable to make {}: {error}", path.display());
+                Report::deferral("Unable to chdir to maildir. (#4.2.1)\n")
+            })?;
+        }
+        self.deliver_to(path, prefix)
+    }
+}
+
+/// The mailbox's own instructions; an empty file counts as none.
+fn dot_qmail(home: &Path) -> Result<Option<Vec<u8>>, Report> {
+    let path = home.join(".qmail");
+    match RealFiles::new().read(&path, SMALL) {
+        Ok(lines) if lines.is_empty() => Ok(None),
+        Ok(lines) => Ok(Some(lines)),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            Ok(None)
+        }
+        Err(error) => Err(Report::deferral(format!(
+            "Unable to open {}: {error}. (#4.3.0)\n",
+            path.display()
+        ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use mta_core::dotqmail::simple_words;
+
+    #[test]
+    fn calls_are_recognised_by_the_programs_name() {
+        let read = |line: &[u8]| Call::from_words(&simple_words(line).unwrap_or_default());
+        let action = |line: &[u8]| read(line).map(|call| call.map(|call| call.action));
+        assert_eq!(
+            action(b" /h/bin/vdelivermail '' bounce-no-mailbox"),
+            Some(Ok(Action::Bounce))
+        );
+        assert_eq!(action(b"vdelivermail '' delete"), Some(Ok(Action::Delete)));
+        assert_eq!(
+            action(b"vdelivermail '' /v/joe"),
+            Some(Ok(Action::Directory(b"/v/joe".to_vec())))
+        );
+        let joe = Address::new("joe@example.org").unwrap();
+        assert_eq!(
+            action(b"vdelivermail '' joe@example.org"),
+            Some(Ok(Action::Forward(joe)))
+        );
+        assert_eq!(action(b"autorespond 1 2 3 4"), None);
+        assert_eq!(action(b"preline vdelivermail '' delete"), None);
+        for wrong in [
+            &b"vdelivermail"[..],
+            b"vdelivermail ''",
+            b"vdelivermail '' a b",
+            b"vdelivermail '' joe",
+        ] {
+            assert!(
+                matches!(read(wrong), Some(Err(_))),
+                "{}",
+                wrong.escape_ascii()
+            );
+        }
+    }
+}

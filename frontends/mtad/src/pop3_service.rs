@@ -1,0 +1,319 @@
+//! One POP3 session: logins checked, a Maildir listed, messages streamed from their files (RFC 1939, qmail-pop3d(8)).
+
+use crate::listen::Pass;
+use crate::server::Server as Shared;
+use crate::stop::{Phase, Stop};
+use bytes::Bytes;
+use driver::{Closed, Link};
+use mta_core::log::Filtered;
+use mta_core::ports::authenticator::{Account, Login};
+use mta_proto::Chunk;
+use mta_proto::pop3::{Admission, Code, Event, Listing, Refusal, Server};
+use mta_store::files::{OpenFile, RealFile, RealFiles};
+use mta_store::maildir::{self, Maildir};
+use std::collections::HashSet;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::net::TcpStream;
+
+/// Messages that one session lists; the others come into view when some are removed.
+const LISTED: usize = 100_000;
+/// Bytes of a message that are read at a time.
+const PIECE: usize = 16 * 1024;
+
+/// The Maildirs that a session has open: RFC 1939 §3 wants them locked.
+#[derive(Debug, Default)]
+pub struct InUse(Mutex<HashSet<PathBuf>>);
+
+/// One session's right to a Maildir; dropping it gives it back.
+#[derive(Debug)]
+struct Claim {
+    all: Arc<InUse>,
+    path: PathBuf,
+}
+
+impl InUse {
+    fn claim(self: &Arc<Self>, path: PathBuf) -> Option<Claim> {
+        let mut open = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let fresh = open.insert(path.clone());
+        fresh.then(|| Claim {
+            all: Arc::clone(self),
+            path,
+        })
+    }
+}
+
+impl Drop for Claim {
+    fn drop(&mut self) {
+        let mut open = self.all.0.lock().unwrap_or_else(PoisonError::into_inner);
+        open.remove(&self.path);
+    }
+}
+
+/// Serves one client until it leaves, is sent away, or the server stops.
+pub async fn serve(
+    shared: Arc<Shared>,
+    in_use: Arc<InUse>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    pass: Pass,
+) {
+    let number = pass.number();
+    tracing::info!("pop3 {number}: connect from {peer}");
+    let config = Arc::clone(&shared.snapshot().pop3);
+    let mut stop = shared.stop();
+    let mut session = Session {
+        link: Link::new(
+            Server::new(config, shared.clock().now()),
+            stream,
+            shared.clock(),
+        ),
+        shared,
+        in_use,
+        number,
+        drop: None,
+        reading: None,
+        end: "quit".to_owned(),
+    };
+    let mut cut = stop.clone();
+    tokio::select! {
+        () = session.run(&mut stop) => {}
+        () = cut.reached(Phase::Cut) => session.end = "server stops".to_owned(),
+    }
+    tracing::info!("pop3 {number}: end: {}", session.end);
+}
+
+struct Session {
+    shared: Arc<Shared>,
+    in_use: Arc<InUse>,
+    link: Link<Server, TcpStream>,
+    number: u64,
+    drop: Option<Maildrop>,
+    reading: Option<Reading>,
+    end: String,
+}
+
+/// The Maildir of whoever logged in.
+struct Maildrop {
+    listing: Arc<maildir::Listing<RealFiles>>,
+    _claim: Claim,
+}
+
+/// The message that is being sent.
+struct Reading {
+    file: Arc<RealFile>,
+    at: u64,
+}
+
+impl Session {
+    async fn run(&mut self, stop: &mut Stop) {
+        let mut stopping = false;
+        loop {
+            let event = tokio::select! {
+                event = self.link.next() => event,
+                () = stop.reached(Phase::Finish), if !stopping => {
+                    stopping = true;
+                    self.link.machine().shutdown();
+                    continue;
+                }
+            };
+            let handled = match event {
+                Ok(event) => Box::pin(self.handle(event)).await,
+                Err(closed) => Err(closed),
+            };
+            match handled {
+                Ok(()) => {}
+                Err(Closed::Ended) => return,
+                Err(other) => {
+                    self.end = other.to_string();
+                    return;
+                }
+            }
+        }
+    }
+
+    async fn handle(&mut self, event: Event) -> Result<(), Closed> {
+        if !matches!(event, Event::Need(_)) {
+            self.reading = None;
+        }
+        match event {
+            Event::Login {
+                name,
+                password,
+                ticket,
+            } => {
+                let admission = self.login(name, password).await?;
+                self.link.machine().admit(ticket, admission);
+            }
+            Event::Apop { ticket, .. } => {
+                let refused = Admission::Refuse(Refusal::AUTHORIZATION);
+                self.link.machine().admit(ticket, refused);
+            }
+            Event::Open { index, ticket, .. } => {
+                let opened = self.open(index).await?;
+                self.link.machine().opened(ticket, opened);
+            }
+            Event::Need(ticket) => {
+                let piece = self.piece().await?;
+                self.link.machine().chunk(ticket, piece);
+            }
+            Event::Quit { deleted, ticket } => {
+                let updated = self.update(deleted).await?;
+                self.link.machine().updated(ticket, updated);
+            }
+            Event::Abort(reason) => self.end = reason.to_string(),
+            _ => {}
+        }
+        Ok(())
+    }
+
+    async fn login(
+        &mut self,
+        name: Bytes,
+        password: mta_proto::pop3::Password,
+    ) -> Result<Admission, Closed> {
+        let number = self.number;
+        let shown = Filtered(&name);
+        let authenticator = Arc::clone(self.shared.authenticator());
+        let checking = authenticator.login(&name, password.expose());
+        let account = match self.link.while_waiting(checking).await? {
+            Login::Accepted(account) => account,
+            Login::Refused => {
+                tracing::info!("pop3 {number}: login refused: {shown}");
+                return Ok(Admission::Refuse(Refusal::AUTHORIZATION));
+            }
+            Login::Unsure(why) => {
+                tracing::warn!("pop3 {number}: unable to check the login of {shown}: {why}");
+                return Ok(Admission::Refuse(Refusal::UNSURE));
+            }
+            _ => return Ok(Admission::Refuse(Refusal::UNSURE)),
+        };
+        let Some(claim) = self.in_use.claim(account.maildir.clone()) else {
+            let text = "the mailbox is open in another session";
+            return Ok(Admission::Refuse(Refusal::new(Some(Code::InUse), text)));
+        };
+        tracing::info!("pop3 {number}: login {shown}");
+        self.list(account, claim).await
+    }
+
+    async fn list(&mut self, account: Account, claim: Claim) -> Result<Admission, Closed> {
+        let pool = self.shared.pools.sessions.clone();
+        let path = account.maildir.clone();
+        let listed = self
+            .link
+            .while_waiting(pool.run(move || read_maildir(path)))
+            .await?;
+        match listed.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            Ok((listing, view)) => {
+                self.drop = Some(Maildrop {
+                    listing: Arc::new(listing),
+                    _claim: claim,
+                });
+                Ok(Admission::Accept(view))
+            }
+            Err(error) => {
+                let (number, path) = (self.number, account.maildir.display());
+                tracing::warn!("pop3 {number}: unable to read {path}: {error}");
+                Ok(Admission::Refuse(Refusal::NO_MAILBOX))
+            }
+        }
+    }
+
+    async fn open(&mut self, index: u32) -> Result<Result<(), Refusal>, Closed> {
+        let Some(maildrop) = &self.drop else {
+            return Ok(Err(Refusal::NO_MESSAGE));
+        };
+        let listing = Arc::clone(&maildrop.listing);
+        let pool = self.shared.pools.sessions.clone();
+        let work = pool.run(move || listing.open(index as usize));
+        let opened = self.link.while_waiting(work).await?;
+        match opened.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            Ok(file) => {
+                self.reading = Some(Reading {
+                    file: Arc::new(file),
+                    at: 0,
+                });
+                Ok(Ok(()))
+            }
+            Err(error) => {
+                let number = self.number;
+                tracing::warn!(
+                    "pop3 {number}: unable to open message {}: {error}",
+                    u64::from(index) + 1
+                );
+                Ok(Err(Refusal::NO_MESSAGE))
+            }
+        }
+    }
+
+    async fn piece(&mut self) -> Result<Chunk, Closed> {
+        let Some(reading) = &mut self.reading else {
+            return Ok(Chunk::Failed);
+        };
+        let (file, at) = (Arc::clone(&reading.file), reading.at);
+        let pool = self.shared.pools.sessions.clone();
+        let work = pool.run(move || {
+            let mut piece = vec![0; PIECE];
+            let n = file.read_at(&mut piece, at)?;
+            piece.truncate(n);
+            Ok::<_, std::io::Error>(piece)
+        });
+        let read = self.link.while_waiting(work).await?;
+        Ok(
+            match read.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+                Ok(piece) if piece.is_empty() => Chunk::End,
+                Ok(piece) => {
+                    reading.at += piece.len() as u64;
+                    Chunk::Bytes(Bytes::from(piece))
+                }
+                Err(error) => {
+                    let number = self.number;
+                    tracing::warn!("pop3 {number}: unable to read a message: {error}");
+                    Chunk::Failed
+                }
+            },
+        )
+    }
+
+    /// Removes what was deleted and marks the rest as seen, as the original does.
+    async fn update(&mut self, deleted: Vec<u32>) -> Result<Result<(), Refusal>, Closed> {
+        let Some(maildrop) = self.drop.take() else {
+            return Ok(Ok(()));
+        };
+        let pool = self.shared.pools.sessions.clone();
+        let work = pool.run(move || {
+            let done = tidy(&maildrop.listing, &deleted);
+            drop(maildrop);
+            done
+        });
+        let done = self.link.while_waiting(work).await?;
+        match done.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
+            Ok(()) => Ok(Ok(())),
+            Err(error) => {
+                let number = self.number;
+                tracing::warn!("pop3 {number}: unable to remove all deleted messages: {error}");
+                Ok(Err(Refusal::NOT_REMOVED))
+            }
+        }
+    }
+}
+
+/// Lists a Maildir as the store and as the protocol see it; blocks.
+fn read_maildir(path: PathBuf) -> std::io::Result<(maildir::Listing<RealFiles>, Listing)> {
+    let listing = Maildir::new(Arc::new(RealFiles::new()), path).list()?;
+    let mut view = Listing::new(LISTED);
+    for (index, message) in listing.messages().iter().enumerate() {
+        // A message that went away meanwhile keeps its place, so that numbers agree.
+        let size = listing.wire_size(index).unwrap_or(message.size);
+        if view.push(size, message.uid()).is_err() {
+            break;
+        }
+    }
+    Ok((listing, view))
+}
+
+fn tidy(listing: &maildir::Listing<RealFiles>, deleted: &[u32]) -> std::io::Result<()> {
+    let deleted: Vec<usize> = deleted.iter().map(|&index| index as usize).collect();
+    listing.update(&deleted)
+}

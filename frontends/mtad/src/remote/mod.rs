@@ -1,0 +1,256 @@
+//! Remote delivery: route, connect, converse; the next host where one does not serve (qmail-remote(8), RFC 5321 §5).
+
+mod body;
+mod pool;
+mod resolve;
+mod unreachable;
+
+pub use pool::Idle;
+
+use crate::server::Server;
+use driver::{Clock, Link};
+use mta_core::dns::Query;
+use mta_core::envelope::{MailParams, Recipient};
+use mta_core::mx::{Own, Target};
+use mta_core::ports::Resolver;
+use mta_core::queue::Delivery;
+use mta_core::report::Report;
+use mta_proto::smtp::client::{Client, Event, NO_CONNECTION, Transaction};
+use mta_proto::{Chunk, Ticket};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+type Connection = Link<Client, TcpStream>;
+
+/// Everything that remote deliveries share.
+pub struct Remote {
+    server: Arc<Server>,
+    resolver: Arc<dyn Resolver>,
+    own: Own,
+    idle: Idle,
+    unreachable: unreachable::Unreachable,
+}
+
+impl std::fmt::Debug for Remote {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Remote")
+            .field("own", &self.own)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What came of one host.
+enum Outcome {
+    Reports(Vec<Report>),
+    /// Nothing is decided; this is what to tell if no other host serves.
+    NextHost(Report),
+    /// The connection had been used before and is dead; a new one may serve.
+    Stale,
+}
+
+impl Remote {
+    /// Delivers through this resolver, never to `own`.
+    pub fn new(server: Arc<Server>, resolver: Arc<dyn Resolver>, own: Own) -> Self {
+        let limits = &server.config.limits;
+        let kept = Duration::from_secs(server.config.timeouts.remote_idle);
+        Self {
+            idle: Idle::new(limits.remote_idle, kept),
+            server,
+            resolver,
+            own,
+            unreachable: unreachable::Unreachable::default(),
+        }
+    }
+
+    /// Delivers and returns one report for each recipient, in their order.
+    pub async fn deliver(&self, delivery: Delivery) -> Vec<Report> {
+        let recipients = delivery.recipients.len();
+        match self.attempt(delivery).await {
+            Ok(reports) => reports,
+            Err(report) => vec![report; recipients],
+        }
+    }
+
+    async fn attempt(&self, delivery: Delivery) -> Result<Vec<Report>, Report> {
+        let Some(host) = delivery.host() else {
+            let text = "Sorry, address must include host name. (#5.1.3)\n";
+            return Err(Report::failure(text));
+        };
+        let targets = self.targets(host).await?;
+        let (body, params) = self.open(delivery.id).await?;
+        let transaction = Transaction {
+            from: delivery.sender,
+            recipients: delivery
+                .recipients
+                .into_iter()
+                .map(Recipient::from)
+                .collect(),
+            params,
+            // Line ends grow on the wire; about so many lines is usual for mail.
+            size: Some(body.len().saturating_add(body.len() / 40)),
+        };
+        let mut last = None;
+        for target in &targets {
+            match self.try_target(target, &transaction, &body).await {
+                Ok(reports) => return Ok(reports),
+                Err(None) => {}
+                Err(said) => last = said,
+            }
+        }
+        Err(last.unwrap_or_else(|| Report::deferral(NO_CONNECTION)))
+    }
+
+    /// Tries one address: over an idle connection, else over a new one.
+    async fn try_target(
+        &self,
+        target: &Target,
+        transaction: &Transaction,
+        body: &body::Body,
+    ) -> Result<Vec<Report>, Option<Report>> {
+        let address = SocketAddr::new(target.address, target.port);
+        while let Some(link) = self.idle.take(address).await {
+            match self.converse(link, address, transaction, body).await {
+                Outcome::Reports(reports) => return Ok(reports),
+                Outcome::NextHost(report) => return Err(Some(report)),
+                Outcome::Stale => {}
+            }
+        }
+        if self.unreachable.is_known(target.address, Clock::unix()) {
+            return Err(None);
+        }
+        let link = self.connect(address).await.ok_or(None)?;
+        match self.converse(link, address, transaction, body).await {
+            Outcome::Reports(reports) => Ok(reports),
+            Outcome::NextHost(report) => Err(Some(report)),
+            Outcome::Stale => Err(None),
+        }
+    }
+
+    async fn connect(&self, address: SocketAddr) -> Option<Connection> {
+        let snapshot = self.server.snapshot();
+        let limit = snapshot.controls.timeoutconnect;
+        let connected = tokio::time::timeout(limit, TcpStream::connect(address)).await;
+        let timed_out = match &connected {
+            Err(_) => true,
+            Ok(Err(error)) => error.kind() == std::io::ErrorKind::TimedOut,
+            Ok(Ok(_)) => false,
+        };
+        self.unreachable
+            .note(address.ip(), timed_out, Clock::unix());
+        let stream = connected.ok()?.ok()?;
+        let _ = stream.set_nodelay(true);
+        let clock = self.server.clock();
+        let config = Arc::clone(&snapshot.client);
+        let client = Client::new(config, address.ip().to_string(), clock.now());
+        Some(Link::new(client, stream, clock))
+    }
+
+    /// Hands one message over and keeps the connection where it can serve again.
+    async fn converse(
+        &self,
+        mut link: Connection,
+        address: SocketAddr,
+        transaction: &Transaction,
+        body: &body::Body,
+    ) -> Outcome {
+        let mut waiting = Some(transaction.clone());
+        if link.machine().is_ready() {
+            begin(&mut link, &mut waiting);
+        }
+        let mut at = 0;
+        loop {
+            match link.next().await {
+                Ok(Event::Ready { .. }) => begin(&mut link, &mut waiting),
+                Ok(Event::Need(ticket)) => {
+                    at = self.feed(&mut link, ticket, body, at).await;
+                }
+                Ok(Event::Finished(reports)) => {
+                    if link.machine().is_ready() {
+                        self.idle.keep(address, link);
+                    }
+                    return Outcome::Reports(reports);
+                }
+                Ok(Event::Unusable {
+                    report,
+                    try_next_mx,
+                }) if try_next_mx => {
+                    return Outcome::NextHost(report);
+                }
+                Ok(Event::Unusable { .. }) => return Outcome::Stale,
+                Ok(_) => {}
+                Err(closed) => {
+                    let ip = address.ip();
+                    tracing::warn!("connection to {ip} ended without a word: {closed}");
+                    let text = format!("Connected to {ip} but connection died. (#4.4.2)\n");
+                    return Outcome::NextHost(Report::deferral(text));
+                }
+            }
+        }
+    }
+
+    /// Answers one question for more of the body and returns how far it is sent now.
+    async fn feed(
+        &self,
+        link: &mut Connection,
+        ticket: Ticket<Chunk>,
+        body: &body::Body,
+        at: u64,
+    ) -> u64 {
+        let reading = body.piece(&self.server.pools.queue, at);
+        // Where the connection breaks meanwhile the machine says what that means.
+        let chunk = link.while_waiting(reading).await.unwrap_or(Chunk::Failed);
+        let next = match &chunk {
+            Chunk::Bytes(bytes) => at + bytes.len() as u64,
+            _ => at,
+        };
+        link.machine().chunk(ticket, chunk);
+        next
+    }
+
+    async fn open(
+        &self,
+        id: mta_core::ports::spool::MessageId,
+    ) -> Result<(body::Body, MailParams), Report> {
+        let queue = self.server.queue.clone();
+        let work = move || {
+            let params = queue.params(id)?.mail;
+            Ok::<_, mta_store::queue::QueueError>((queue.open_message(id)?, params))
+        };
+        let opened = self.server.pools.queue.run(work).await;
+        match opened {
+            Ok(Ok((message, params))) => Ok((body::Body::new(message), params)),
+            Ok(Err(error)) => {
+                tracing::warn!("unable to open message {id}: {error}");
+                Err(Report::deferral("Unable to read message. (#4.3.0)\n"))
+            }
+            Err(_) => Err(Report::deferral(
+                "System resources temporarily unavailable. (#4.3.0)\n",
+            )),
+        }
+    }
+
+    async fn targets(&self, host: &[u8]) -> Result<Vec<Target>, Report> {
+        let snapshot = self.server.snapshot();
+        let relay = snapshot.controls.smtproutes.find(host);
+        let random = driver::dns::random().unwrap_or_default();
+        let route = mta_core::mx::Route::new(host, relay.as_ref(), self.own.clone(), random);
+        let mut targets = resolve::resolve(route, |query: Query| async move {
+            self.resolver.lookup(&query).await
+        })
+        .await?;
+        let port = self.server.config.testing.remote_port;
+        if relay.is_none_or(|relay| relay.port.is_none()) {
+            targets.iter_mut().for_each(|target| target.port = port);
+        }
+        Ok(targets)
+    }
+}
+
+fn begin(link: &mut Connection, waiting: &mut Option<Transaction>) {
+    if let Some(transaction) = waiting.take() {
+        // A machine that is not ready hands it back and says by itself why.
+        *waiting = link.machine().begin(transaction).err();
+    }
+}

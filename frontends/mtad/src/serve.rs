@@ -1,0 +1,345 @@
+//! `mtad serve`: from the command line to a running server and to its orderly end.
+
+use crate::accounts::{self, Logins};
+use crate::cli::Serve;
+use crate::config::Config;
+use crate::engine::{Engine, News, Parts};
+use crate::home::Home;
+use crate::listen::{self, Bound, Gate, Service};
+use crate::local::{HomeDirectory, Local};
+use crate::log::Log;
+use crate::pop3_service::InUse;
+use crate::privileges::{self, Privileges};
+use crate::remote::Remote;
+use crate::server::{self, Pools, Server};
+use crate::stop::{Phase, Stop, Stopper};
+use crate::{Failure, pop3_service, signals, smtp_service, watch};
+use driver::{Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
+use mta_core::queue::{PerChannel, Recovered};
+use mta_store::files::RealFiles;
+use mta_store::queue::{Origin, Queue, Standing};
+use std::io::Write;
+use std::net::IpAddr;
+use std::sync::{Arc, RwLock};
+use std::time::Duration;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+
+/// How long cut sessions and steps under way get to end once SIGTERM's time is over.
+const CUT: Duration = Duration::from_millis(500);
+/// Threads that check passwords.
+const LOGIN_THREADS: usize = 2;
+
+/// The bound listeners.
+struct Listeners {
+    smtp: Vec<Bound>,
+    pop3: Vec<Bound>,
+}
+
+/// Runs the server in the foreground until a signal ends it. Says on `out` where it listens.
+///
+/// # Errors
+/// Fails where it cannot start; once it runs it lives until it is told to stop.
+pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
+    let config = settings(&home, arguments)?;
+    let listeners = Listeners {
+        smtp: listen::bind("smtp", &config.smtp)?,
+        pop3: listen::bind("pop3", &config.pop3)?,
+    };
+    let privileges = privileges::drop_to_owner(home.root())?;
+    let (snapshot, findings) = server::load(&home, &config)?;
+    let queue = Queue::open(Arc::new(RealFiles::new()), home.queue())
+        .map_err(|error| Failure::temporary(format!("unable to open the queue: {error}")))?;
+    let drainer = queue.lock_drainer().map_err(|error| {
+        Failure::temporary(format!(
+            "cannot start: mtad or qmail-send is already running: {error}"
+        ))
+    })?;
+    let log = Log::start()
+        .map_err(|error| Failure::temporary(format!("unable to start the log: {error}")))?;
+    say_privileges(&privileges);
+    raise_file_limit();
+    server::tell(&findings);
+    let standing = recover(&queue)?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::temporary(format!("unable to start: {error}")))?;
+    let (stopper, stop) = Stopper::new();
+    let (tell, news) = unbounded_channel();
+    let pools = pools(&config)?;
+    let running = runtime.block_on(async {
+        let (server, local) = assemble(home, config, queue, pools, snapshot, stop, &tell)?;
+        let remote = Arc::new(Remote::new(
+            Arc::clone(&server),
+            resolver(&server)?,
+            own(&server),
+        ));
+        let parts = Parts {
+            server: Arc::clone(&server),
+            local,
+            remote,
+            origin: origin(),
+            news,
+            tell: tell.clone(),
+        };
+        let engine = tokio::spawn(Engine::new(parts, standing).run(server.stop()));
+        watch::start(&server, &tell)?;
+        let gates = open(&server, listeners, out)?;
+        signals::until_stopped(&server, &tell).await?;
+        finish(&server, &stopper, &gates, engine).await;
+        Ok::<_, Failure>(())
+    });
+    runtime.shutdown_timeout(CUT);
+    drop(drainer);
+    drop(log);
+    running
+}
+
+/// mtad.toml, and the command line over it.
+fn settings(home: &Home, arguments: &Serve) -> Result<Config, Failure> {
+    let mut config = Config::read(&home.config())?;
+    if !arguments.smtp.is_empty() {
+        config.smtp.clone_from(&arguments.smtp);
+    }
+    if !arguments.pop3.is_empty() {
+        config.pop3.clone_from(&arguments.pop3);
+    }
+    Ok(config)
+}
+
+fn origin() -> Origin {
+    Origin {
+        pid: std::process::id(),
+        uid: nix::unistd::getuid().as_raw(),
+    }
+}
+
+fn say_privileges(privileges: &Privileges) {
+    match privileges {
+        Privileges::Ordinary => {}
+        Privileges::Dropped { uid, gid } => {
+            tracing::info!("running as uid {uid} gid {gid}, the owner of the home")
+        }
+        Privileges::Root => tracing::warn!(
+            "running as root, because root owns the home; give the home to an account of its own"
+        ),
+    }
+}
+
+/// Many connections need many descriptors; what the system allows is taken.
+fn raise_file_limit() {
+    use nix::sys::resource::{Resource, getrlimit, setrlimit};
+    let raised = getrlimit(Resource::RLIMIT_NOFILE)
+        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
+    if let Err(error) = raised {
+        tracing::warn!("unable to raise the limit of open files: {error}");
+    }
+}
+
+fn pools(config: &Config) -> Result<Pools, Failure> {
+    let start = |name: &str, threads| {
+        let limits = PoolLimits {
+            threads,
+            waiting: config.limits.store_jobs,
+        };
+        StorePool::start(name, limits)
+            .map_err(|error| Failure::temporary(format!("unable to start a thread: {error}")))
+    };
+    Ok(Pools {
+        sessions: start("session files", config.limits.store_threads)?,
+        queue: start("queue files", config.limits.store_threads)?,
+        logins: start("logins", LOGIN_THREADS)?,
+    })
+}
+
+/// Takes stock of the queue, and says what was broken.
+fn recover(queue: &Queue<RealFiles>) -> Result<Vec<Recovered>, Failure> {
+    let found = queue
+        .recover()
+        .map_err(|error| Failure::temporary(format!("unable to read the queue: {error}")))?;
+    for one in &found.quarantined {
+        let files: Vec<String> = one
+            .files
+            .iter()
+            .map(|path| path.display().to_string())
+            .collect();
+        tracing::warn!("put aside as {}: {}", files.join(" "), one.reason);
+    }
+    for path in &found.removed {
+        tracing::info!("removed what a crash left: {}", path.display());
+    }
+    for said in &found.failed {
+        tracing::warn!("{said}");
+    }
+    let known = |one: Standing| Recovered {
+        id: one.id,
+        birth: one.birth,
+        sender: one.sender,
+        next: PerChannel::new(one.local, one.remote),
+        bounced: one.bounce,
+    };
+    Ok(found.standing.into_iter().map(known).collect())
+}
+
+fn assemble(
+    home: Home,
+    config: Config,
+    queue: Queue<RealFiles>,
+    pools: Pools,
+    snapshot: server::Snapshot,
+    stop: Stop,
+    tell: &UnboundedSender<News>,
+) -> Result<(Arc<Server>, Arc<Local>), Failure> {
+    let accounts = Arc::new(accounts::of(&home)?);
+    let found = |tell: &UnboundedSender<News>| {
+        let tell = tell.clone();
+        move |id| {
+            // Without an engine the message waits in todo/ for the next start.
+            let _ = tell.send(News::Found(id));
+        }
+    };
+    let local = Local::new(
+        home.clone(),
+        queue.clone(),
+        Arc::clone(&accounts),
+        origin(),
+        found(tell),
+    );
+    let local = Arc::new(local);
+    let spool = QueueSpool::builder(queue.clone(), pools.sessions.clone(), origin())
+        .on_queued(found(tell))
+        .budget(config.limits.store_bytes)
+        .build();
+    let server = Server {
+        own_addresses: interface_addresses()?,
+        spool: Arc::new(spool),
+        directory: Arc::new(HomeDirectory::new(
+            Arc::clone(&local),
+            pools.sessions.clone(),
+        )),
+        authenticator: Arc::new(Logins::new(Arc::clone(&accounts), pools.logins.clone())),
+        clock: Clock::start(),
+        snapshot: RwLock::new(Arc::new(snapshot)),
+        home,
+        config,
+        queue,
+        pools,
+        accounts,
+        stop,
+    };
+    Ok((Arc::new(server), local))
+}
+
+/// Every address of this machine.
+fn interface_addresses() -> Result<Vec<IpAddr>, Failure> {
+    let all = nix::ifaddrs::getifaddrs().map_err(|error| {
+        Failure::temporary(format!("unable to figure out my IP addresses: {error}"))
+    })?;
+    let ip = |interface: nix::ifaddrs::InterfaceAddress| {
+        let address = interface.address?;
+        let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
+        v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
+    };
+    Ok(all.filter_map(ip).collect())
+}
+
+fn resolver(server: &Server) -> Result<Arc<DnsDriver>, Failure> {
+    let dns = &server.config.dns;
+    if dns.nameservers.is_empty() {
+        let path = &dns.resolv_conf;
+        let made = DnsDriver::from_resolv_conf(path, server.clock());
+        return made
+            .map(Arc::new)
+            .map_err(|error| Failure::file("read", path, &error));
+    }
+    let servers = mta_proto::dns::ServerList::new(dns.nameservers.clone());
+    Ok(Arc::new(DnsDriver::new(servers, server.clock())))
+}
+
+fn own(server: &Server) -> mta_core::mx::Own {
+    let me = String::from_utf8_lossy(&server.snapshot().controls.me).into_owned();
+    let mut own = mta_core::mx::Own::default();
+    own.names.push(me);
+    own.addresses.clone_from(&server.own_addresses);
+    own
+}
+
+/// Begins to accept, and says where.
+fn open(
+    server: &Arc<Server>,
+    listeners: Listeners,
+    out: &mut dyn Write,
+) -> Result<[Arc<Gate>; 2], Failure> {
+    let limits = &server.config.limits;
+    let smtp = Gate::new(limits.smtp_sessions, limits.sessions_per_client);
+    let pop3 = Gate::new(limits.pop3_sessions, limits.sessions_per_client);
+    let in_use = Arc::new(InUse::default());
+    let trouble = |error| Failure::temporary(format!("unable to listen: {error}"));
+    for bound in listeners.smtp {
+        let service = Service {
+            name: "smtp",
+            refusal: ("421 4.7.0 ", "; try again later"),
+            gate: Arc::clone(&smtp),
+            stop: server.stop(),
+        };
+        let (address, server) = (bound.address, Arc::clone(server));
+        tokio::spawn(listen::accept(
+            bound.listen().map_err(trouble)?,
+            service,
+            move |stream, peer, pass| smtp_service::serve(Arc::clone(&server), stream, peer, pass),
+        ));
+        writeln!(out, "listening smtp {address}")?;
+    }
+    for bound in listeners.pop3 {
+        let service = Service {
+            name: "pop3",
+            refusal: ("-ERR [SYS/TEMP] ", "; try again later"),
+            gate: Arc::clone(&pop3),
+            stop: server.stop(),
+        };
+        let (address, server, in_use) = (bound.address, Arc::clone(server), Arc::clone(&in_use));
+        tokio::spawn(listen::accept(
+            bound.listen().map_err(trouble)?,
+            service,
+            move |stream, peer, pass| {
+                pop3_service::serve(Arc::clone(&server), Arc::clone(&in_use), stream, peer, pass)
+            },
+        ));
+        writeln!(out, "listening pop3 {address}")?;
+    }
+    out.flush()?;
+    Ok([smtp, pop3])
+}
+
+/// Lets everything end that can, then cuts the rest.
+async fn finish(
+    server: &Server,
+    stopper: &Stopper,
+    gates: &[Arc<Gate>; 2],
+    mut engine: tokio::task::JoinHandle<()>,
+) {
+    stopper.announce(Phase::Finish);
+    let [smtp, pop3] = gates;
+    let ended = async {
+        smtp.emptied().await;
+        pop3.emptied().await;
+        // It ends once nothing is being delivered; it may hear of new messages until then.
+        let _ = (&mut engine).await;
+    };
+    if tokio::time::timeout(server.config.timeouts.stop(), ended)
+        .await
+        .is_ok()
+    {
+        return;
+    }
+    stopper.announce(Phase::Cut);
+    let emptied = async {
+        smtp.emptied().await;
+        pop3.emptied().await;
+    };
+    let _ = tokio::time::timeout(CUT, emptied).await;
+    if !engine.is_finished() {
+        engine.abort();
+        tracing::warn!("deliveries were cut; their messages stay in the queue");
+    }
+}

@@ -1,0 +1,196 @@
+//! What all tasks of a running server share: home, settings, control files, store threads and ports.
+
+use crate::Failure;
+use crate::accounts::Accounts;
+use crate::config::Config;
+use crate::home::Home;
+use crate::stop::Stop;
+use driver::{Clock, StorePool};
+use mta_core::control::{Controls, Finding, Weight};
+use mta_core::ports::{Authenticator, Directory, Spool};
+use mta_proto::pop3;
+use mta_proto::smtp::{client, server};
+use mta_store::control_dir::ControlDir;
+use mta_store::files::RealFiles;
+use mta_store::queue::Queue;
+use std::net::IpAddr;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+/// The control files of one moment, and what follows from them for each protocol.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// The files.
+    pub controls: Controls,
+    /// For SMTP sessions.
+    pub smtp: Arc<server::Config>,
+    /// For POP3 sessions.
+    pub pop3: Arc<pop3::Config>,
+    /// For sessions with remote hosts.
+    pub client: Arc<client::Config>,
+}
+
+/// The threads that make file calls, apart by purpose, so that no purpose starves another.
+#[derive(Clone, Debug)]
+#[expect(clippy::exhaustive_structs, reason = "each service takes its own")]
+pub struct Pools {
+    /// Taking mail in, looking recipients up, handing mail out.
+    pub sessions: StorePool,
+    /// The queue's own steps and deliveries.
+    pub queue: StorePool,
+    /// Checking passwords, which is slow on purpose.
+    pub logins: StorePool,
+}
+
+/// What every task may need.
+#[non_exhaustive]
+pub struct Server {
+    /// Where everything is kept.
+    pub home: Home,
+    /// mtad.toml and the command line.
+    pub config: Config,
+    /// The queue.
+    pub queue: Queue<RealFiles>,
+    /// Store threads.
+    pub pools: Pools,
+    /// The accounts of virtual domains.
+    pub accounts: Arc<Accounts>,
+    /// Our addresses besides loopback.
+    pub own_addresses: Vec<IpAddr>,
+    pub(crate) spool: Arc<dyn Spool>,
+    pub(crate) directory: Arc<dyn Directory>,
+    pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) clock: Clock,
+    pub(crate) snapshot: RwLock<Arc<Snapshot>>,
+    pub(crate) stop: Stop,
+}
+
+impl std::fmt::Debug for Server {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Server")
+            .field("home", &self.home)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// The control files as they are now; a transaction keeps its own until it ends.
+    pub fn snapshot(&self) -> Arc<Snapshot> {
+        Arc::clone(&self.snapshot.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Puts newly read control files in force.
+    pub fn replace_snapshot(&self, snapshot: Snapshot) {
+        *self
+            .snapshot
+            .write()
+            .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+
+    /// The settings.
+    pub const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    /// Takes messages.
+    pub fn spool(&self) -> &Arc<dyn Spool> {
+        &self.spool
+    }
+
+    /// Knows our mailboxes.
+    pub fn directory(&self) -> &Arc<dyn Directory> {
+        &self.directory
+    }
+
+    /// Checks passwords.
+    pub fn authenticator(&self) -> &Arc<dyn Authenticator> {
+        &self.authenticator
+    }
+
+    /// The clock of all deadlines.
+    pub const fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Hears when to stop.
+    pub fn stop(&self) -> Stop {
+        self.stop.clone()
+    }
+
+    /// Tells whether an address is one of ours.
+    pub fn is_own_address(&self, address: IpAddr) -> bool {
+        let address = address.to_canonical();
+        address.is_loopback() || address.is_unspecified() || self.own_addresses.contains(&address)
+    }
+}
+
+/// Reads the control files; blocks. Findings come beside what is used all the same.
+///
+/// # Errors
+/// Names the file that cannot be read, or what `me` lacks.
+pub fn load(home: &Home, config: &Config) -> Result<(Snapshot, Vec<Finding>), Failure> {
+    let loaded = ControlDir::new(&RealFiles::new(), home.control())
+        .load()
+        .map_err(|error| Failure::temporary(format!("unable to read controls: {error}")))?;
+    let controls = loaded.controls;
+    let snapshot = Snapshot {
+        smtp: Arc::new(smtp_config(&controls, config)),
+        pop3: Arc::new(pop3_config(&controls, config)),
+        client: Arc::new(client_config(&controls)),
+        controls,
+    };
+    Ok((snapshot, loaded.findings))
+}
+
+/// Writes findings to the log; mere notes are for `mtad check`.
+pub fn tell(findings: &[Finding]) {
+    for finding in findings
+        .iter()
+        .filter(|finding| finding.weight > Weight::Note)
+    {
+        tracing::warn!("{finding}");
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+fn smtp_config(controls: &Controls, config: &Config) -> server::Config {
+    let mut smtp = server::Config::new(text(&controls.smtpgreeting));
+    let limits = &config.limits;
+    smtp.limits.command_line = limits.command_line;
+    smtp.limits.recipients = limits.recipients;
+    smtp.limits.message_size = controls.databytes;
+    smtp.limits.errors = limits.errors;
+    smtp.limits.header_size = usize::try_from(limits.header_size).unwrap_or(usize::MAX);
+    smtp.limits.hops = limits.hops;
+    smtp.timeouts.command = controls.timeoutsmtpd;
+    smtp.timeouts.body = controls.timeoutsmtpd;
+    smtp
+}
+
+fn pop3_config(controls: &Controls, config: &Config) -> pop3::Config {
+    let idle = Duration::from_secs(config.timeouts.pop3);
+    pop3::Config {
+        greeting: format!("{} POP3 ready", text(&controls.me)).into(),
+        limits: pop3::Limits {
+            failed_logins: config.limits.pop3_logins,
+            ..pop3::Limits::default()
+        },
+        timeouts: pop3::Timeouts {
+            idle,
+            authorization: idle,
+        },
+        ..pop3::Config::default()
+    }
+}
+
+fn client_config(controls: &Controls) -> client::Config {
+    client::Config {
+        helo: text(&controls.helohost),
+        timeouts: client::Timeouts::uniform(controls.timeoutremote),
+        ..client::Config::default()
+    }
+}
