@@ -4,13 +4,13 @@ use super::dirsync::Ticket;
 use super::error::{At, QueueError};
 use super::params::{self, Binding};
 use super::records::Writer;
+use super::stock::{AtWork, Placed};
 use super::{Queue, limits};
 use crate::files::{Files, OpenFile};
 use mta_core::ports::spool::MessageId;
 use mta_core::{Envelope, Unix};
 use std::io::ErrorKind;
 use std::path::PathBuf;
-use std::sync::atomic::Ordering;
 
 /// Who hands the message in, for the envelope's `u` and `p` records and the log.
 #[expect(
@@ -38,6 +38,7 @@ pub struct Draft<F: Files> {
     received: Vec<u8>,
     failed: bool,
     left: Leftover,
+    _at_work: AtWork<F>,
 }
 
 /// Which files a failure has to remove.
@@ -59,98 +60,21 @@ impl<F: Files> Queue<F> {
     /// # Errors
     /// Fails where no file can be made; nothing is left behind.
     pub fn begin(&self, origin: Origin, now: Unix) -> Result<Draft<F>, QueueError> {
-        // Numbers that broken leftovers occupy are held while another inode is found.
-        let mut passed_over = Vec::new();
-        while passed_over.len() < limits::PASSED_OVER {
-            let mut begun = self.create_unnamed(origin, now)?;
-            match self.place(&mut begun)? {
-                Some((id, file, placed)) => {
-                    return Ok(Draft {
-                        queue: self.clone(),
-                        id,
-                        origin,
-                        file,
-                        placed,
-                        written: 0,
-                        buf: Vec::new(),
-                        received: Vec::new(),
-                        failed: false,
-                        left: Leftover::Mess,
-                    });
-                }
-                None => passed_over.push(begun),
-            }
-        }
-        Err(QueueError::io(
-            "find a free number in",
-            self.paths().dir(),
-            ErrorKind::AlreadyExists.into(),
-        ))
-    }
-
-    fn create_unnamed(&self, origin: Origin, now: Unix) -> Result<Begun<'_, F>, QueueError> {
-        let mut tries = 0;
-        loop {
-            let serial = self.inner.serial.fetch_add(1, Ordering::Relaxed);
-            let path = self
-                .paths()
-                .pid(&format!("{}.{}.{serial}", origin.pid, now.0));
-            match self.files().create_new(&path, 0o644) {
-                Ok(file) => {
-                    return Ok(Begun {
-                        files: self.files(),
-                        path,
-                        file: Some(file),
-                    });
-                }
-                Err(e) if e.kind() == ErrorKind::AlreadyExists && tries < limits::NAMES => {
-                    tries += 1
-                }
-                Err(e) => return Err(e).at("create", &path),
-            }
-        }
-    }
-
-    /// Names a new file by its inode number; `None` where that number is taken.
-    fn place(&self, begun: &mut Begun<'_, F>) -> Result<Option<Placed<F>>, QueueError> {
-        let Some(file) = &begun.file else {
-            return Ok(None);
-        };
-        let id = MessageId(file.stat().at("describe", &begun.path)?.ino);
-        // A stale envelope would make the message somebody else's as soon as it bears the number.
-        for stale in [self.paths().todo(id), self.paths().info(id)] {
-            if self.files().exists(&stale).at("find", &stale)? {
-                return Ok(None);
-            }
-        }
-        let mess = self.paths().mess(id);
-        match self.files().rename_new(&begun.path, &mess) {
-            Ok(()) => {
-                let placed = self.syncs().mark(&mess);
-                Ok(begun.file.take().map(|file| (id, file, placed)))
-            }
-            Err(e) if e.kind() == ErrorKind::AlreadyExists => Ok(None),
-            Err(e) => Err(e).at("name", &mess),
-        }
-    }
-}
-
-/// A message file that bears its number, with the claim to the sync of its directory.
-type Placed<F> = (MessageId, <F as Files>::File, Ticket<F>);
-
-/// A file in pid/ that removes itself.
-struct Begun<'q, F: Files> {
-    files: &'q F,
-    path: PathBuf,
-    file: Option<F::File>,
-}
-
-impl<F: Files> Drop for Begun<'_, F> {
-    fn drop(&mut self) {
-        if self.file.is_some() {
-            // What cannot be removed now is reaped later.
-            let _ = self.files.unlink_if_there(&self.path);
-        }
+        let at_work = self.enter();
+        let Placed { id, file, ticket } = self.numbered(origin, now)?;
+        Ok(Draft {
+            queue: self.clone(),
+            id,
+            origin,
+            file,
+            placed: ticket,
+            written: 0,
+            buf: Vec::new(),
+            received: Vec::new(),
+            failed: false,
+            left: Leftover::Mess,
+            _at_work: at_work,
+        })
     }
 }
 

@@ -33,3 +33,13 @@ pub const PASSED_OVER: usize = 64;
 /// How many names in pid/ are tried for one message: a process that died may have left some with
 /// our process number and second.
 pub const NAMES: usize = 10_000;
+
+/// How many files are kept ready while many write: a few for each directory.
+pub const STOCK: usize = 138;
+
+/// From how many writers at a time files are made in stock.
+pub const STOCK_FROM: usize = 6;
+
+/// The age in seconds from which a file in stock is not used any more: long before anybody could
+/// take it for abandoned.
+pub const STOCK_AGE: u64 = 3600;

@@ -28,6 +28,7 @@ mod preprocess;
 mod quarantine;
 mod records;
 mod recover;
+mod stock;
 
 pub use draft::{Draft, Origin};
 pub use error::QueueError;
@@ -46,7 +47,7 @@ use dirsync::DirSyncs;
 use error::At;
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicBool, AtomicU64};
 
 /// A queue directory; clones share it.
 ///
@@ -101,6 +102,9 @@ struct Inner<F: Files> {
     layout: Layout,
     syncs: DirSyncs<F>,
     serial: AtomicU64,
+    stock: stock::Stock<F>,
+    /// Whether no envelope without its message can be there any more.
+    recovered: AtomicBool,
 }
 
 /// The right to preprocess, deliver and remove; given back when dropped.
@@ -144,6 +148,8 @@ impl<F: Files> Queue<F> {
                 files,
                 layout,
                 serial: AtomicU64::new(1),
+                stock: stock::Stock::default(),
+                recovered: AtomicBool::new(false),
             }),
         }
     }

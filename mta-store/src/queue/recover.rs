@@ -10,6 +10,7 @@ use mta_core::rewrite::Channel;
 use mta_core::{Address, Unix};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::Ordering;
 
 /// The queue as it was found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -81,6 +82,9 @@ impl<F: Files> Queue<F> {
                 let judged = self.check_side_file(kind, id, &path, &mut found.removed);
                 found.take(path, judged);
             }
+        }
+        if found.failed.is_empty() {
+            self.inner.recovered.store(true, Ordering::Release);
         }
         Ok(found)
     }

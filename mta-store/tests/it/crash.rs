@@ -98,6 +98,7 @@ fn in_ten_thousand_crashed_disks_nothing_is_lost_or_half_visible() {
     for round in 0..4 {
         judged(&mut census, 14, |q, d| many_at_once(q, d, 2 + round, 3));
     }
+    judged(&mut census, 3, |q, d| many_at_once(q, d, 8, 1));
     tell("many at once", &census);
     assert!(
         census.disks.len() >= 10_000,

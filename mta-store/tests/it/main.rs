@@ -11,6 +11,8 @@ mod faults;
 #[cfg(test)]
 mod files;
 #[cfg(test)]
+mod garbage;
+#[cfg(test)]
 mod judge;
 #[cfg(test)]
 mod life;
@@ -20,3 +22,5 @@ mod lying;
 mod maildir;
 #[cfg(test)]
 mod maildir_crash;
+#[cfg(test)]
+mod queue;
