@@ -17,13 +17,16 @@ pub const SMTP_PORT: u16 = 25;
 
 /// The names and addresses by which this host is reached, so that it never sends mail to itself.
 ///
-/// The unspecified and loopback addresses need not be listed.
+/// The unspecified and, unless said otherwise, loopback addresses need not be listed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Own {
     /// Host names.
     pub names: Vec<String>,
     /// Addresses of interfaces.
     pub addresses: Vec<IpAddr>,
+    /// Loopback addresses that are not listed are other hosts, as in a test that lets fake hosts
+    /// live there.
+    pub loopback_is_remote: bool,
 }
 
 impl Own {
@@ -34,7 +37,7 @@ impl Own {
     fn is_address(&self, address: IpAddr) -> bool {
         let address = address.to_canonical();
         address.is_unspecified()
-            || address.is_loopback()
+            || (address.is_loopback() && !self.loopback_is_remote)
             || self
                 .addresses
                 .iter()

@@ -261,6 +261,10 @@ fn own(server: &Server) -> mta_core::mx::Own {
     let mut own = mta_core::mx::Own::default();
     own.names.push(me);
     own.addresses.clone_from(&server.own_addresses);
+    if server.config.testing.loopback_is_remote {
+        own.loopback_is_remote = true;
+        own.addresses.retain(|address| !address.is_loopback());
+    }
     own
 }
 

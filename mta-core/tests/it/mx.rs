@@ -37,7 +37,24 @@ fn own() -> Own {
     Own {
         names: vec!["me.example".into()],
         addresses: vec!["192.0.2.9".parse().unwrap()],
+        ..Own::default()
     }
+}
+
+#[test]
+fn loopback_is_ours_unless_a_test_says_otherwise() {
+    let route = |loopback_is_remote| {
+        let own = Own {
+            loopback_is_remote,
+            ..own()
+        };
+        let Step::Done(result) = Route::new(b"[127.0.0.2]", None, own, 0).step(None) else {
+            panic!("a literal needs no look-up");
+        };
+        result.is_ok()
+    };
+    assert!(!route(false));
+    assert!(route(true));
 }
 
 fn run(zone: &[&str], host: &str, routes: &str, random: u64) -> Result<Vec<Target>, Report> {
