@@ -1,0 +1,82 @@
+#!/usr/bin/env bash
+# Runs every check of the workspace: ./test.sh [--long]. What it must skip it names at the end.
+set -u
+cd "$(dirname "$0")" || exit 1
+long=0
+[ "${1:-}" = --long ] && long=1
+export CARGO_TERM_COLOR=${CARGO_TERM_COLOR:-never}
+target=${CARGO_TARGET_DIR:-$PWD/target}
+skipped=()
+failed=()
+
+stage() { # NAME COMMAND...
+    local name=$1 begin=$SECONDS
+    shift
+    printf '\n=== %s\n' "$name"
+    if "$@" </dev/null; then
+        printf -- '--- %s: ok (%d s)\n' "$name" $((SECONDS - begin))
+    else
+        printf -- '--- %s: FAILED (%d s)\n' "$name" $((SECONDS - begin))
+        failed+=("$name")
+    fi
+}
+
+# Interop peers, all from Debian; a tool that is there already is not touched.
+packages() {
+    local missing=() pair
+    for pair in curl:curl swaks:swaks smtp-source:postfix mpop:mpop fetchmail:fetchmail \
+        cdb:tinycdb openssl:openssl python3:python3 mkfs.ext4:e2fsprogs mount:mount cc:gcc c++:g++; do
+        PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+    done
+    [ ${#missing[@]} -eq 0 ] && return 0
+    if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
+        skipped+=("installing ${missing[*]}: needs root and apt-get")
+        return 0
+    fi
+    # smtp-source and smtp-sink come with postfix, which must not start a server of its own.
+    echo 'postfix postfix/main_mailer_type select No configuration' | debconf-set-selections
+    export DEBIAN_FRONTEND=noninteractive
+    apt-get update -qq && apt-get install -y -qq --no-install-recommends "${missing[@]}" >/dev/null && return 0
+    skipped+=("installing ${missing[*]}: apt-get could not")
+}
+
+run_tests() {
+    if cargo nextest --version >/dev/null 2>&1; then
+        cargo nextest run --workspace --no-fail-fast
+    else
+        cargo test --workspace --no-fail-fast --lib --bins --tests
+    fi
+}
+
+fuzz_smoke() {
+    local seconds=5
+    [ $long = 1 ] && seconds=600
+    CARGO_TARGET_DIR=$target/fuzz fuzz/run.sh "$seconds"
+}
+
+packages
+export PATH=$PATH:/usr/sbin:/sbin
+export MTA_TEST_SKIPS=$target/skipped-tests
+mkdir -p "$target" && : >"$MTA_TEST_SKIPS"
+if [ $long = 1 ]; then export MTA_TEST_LONG=1; fi
+
+stage 'formatting' cargo fmt --all --check
+stage 'clippy' cargo clippy --workspace --all-targets --locked -- -D warnings
+stage 'documentation' env RUSTDOCFLAGS='-D warnings' cargo doc --workspace --no-deps --locked --quiet
+stage 'doc tests' cargo test --workspace --doc --locked --quiet
+stage 'tests, examples, interop' run_tests
+stage 'fuzz smoke' fuzz_smoke
+if command -v cargo-deny >/dev/null; then
+    stage 'licences and sources' cargo deny --offline check licenses bans sources
+else
+    skipped+=('licences and sources: cargo-deny is not installed')
+fi
+
+echo
+for line in "${skipped[@]}"; do echo "skipped: $line"; done
+sort -u "$MTA_TEST_SKIPS" | sed 's/^/skipped: /'
+if [ ${#failed[@]} -gt 0 ]; then
+    for line in "${failed[@]}"; do echo "failed: $line"; done
+    exit 1
+fi
+echo "all checks passed in $SECONDS s"

@@ -1,0 +1,28 @@
+//! mtad against the clients, servers and file systems of the real world (mtad(8)).
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "helpers of tests fail by panicking"
+)]
+
+mod bad_input;
+mod crash;
+mod pop3_clients;
+mod power_loss;
+mod relay;
+mod smtp_clients;
+
+/// The path of a tool, or the end of the test with the reason noted.
+#[macro_export]
+macro_rules! need {
+    ($test:literal, $tool:literal) => {
+        match mta_tests::tool($tool) {
+            Some(path) => path,
+            None => {
+                mta_tests::skip($test, concat!($tool, " is not installed"));
+                return;
+            }
+        }
+    };
+}
