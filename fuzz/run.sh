@@ -12,7 +12,7 @@ host=$(rustc -vV | sed -n 's/^host: //p')
 export RUSTFLAGS="--cfg fuzzing -Cpasses=sancov-module -Ccodegen-units=1 \
 -Cllvm-args=-sanitizer-coverage-level=4 -Cllvm-args=-sanitizer-coverage-inline-8bit-counters \
 -Cllvm-args=-sanitizer-coverage-pc-table -Cllvm-args=-sanitizer-coverage-trace-compares"
-cargo build --release --quiet --locked --target "$host" --target-dir "$target"
+cargo build --release --quiet --target "$host" --target-dir "$target"
 [ $# -gt 0 ] || set -- $(sed -n 's/^name = "\(fuzz_.*\)"$/\1/p' Cargo.toml)
 mkdir -p artifacts
 for name; do

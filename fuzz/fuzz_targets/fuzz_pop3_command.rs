@@ -5,8 +5,8 @@ use libfuzzer_sys::fuzz_target;
 use mta_core::Mono;
 use mta_fuzz::{bytes, pieces, split};
 use mta_proto::pop3::command::Command;
-use mta_proto::pop3::{Admission, Config, Event, Listing, Piece, Refusal, Server};
-use mta_proto::{Action, Machine};
+use mta_proto::pop3::{Admission, Config, Event, Listing, Refusal, Server};
+use mta_proto::{Action, Chunk, Machine};
 use std::sync::Arc;
 
 fn run(input: &[&[u8]]) -> Vec<u8> {
@@ -49,11 +49,11 @@ fn run(input: &[&[u8]]) -> Vec<u8> {
             Action::Event(Event::Need(ticket)) => {
                 given += 1;
                 let piece = match given {
-                    1 => Piece::Bytes(bytes(b"Subject: x\n\n.\n..dot\r\nlast")),
-                    2 => Piece::Bytes(bytes(b"\rline")),
-                    _ => Piece::End,
+                    1 => Chunk::Bytes(bytes(b"Subject: x\n\n.\n..dot\r\nlast")),
+                    2 => Chunk::Bytes(bytes(b"\rline")),
+                    _ => Chunk::End,
                 };
-                server.piece(ticket, piece);
+                server.chunk(ticket, piece);
             }
             Action::Event(Event::Quit { ticket, .. }) => server.updated(ticket, Ok(())),
             Action::Event(_) => {}
