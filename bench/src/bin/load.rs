@@ -51,7 +51,9 @@ impl Lines {
             if line[0] == first {
                 return Ok(());
             }
-            return Err(std::io::Error::other(String::from_utf8_lossy(&line).into_owned()));
+            return Err(std::io::Error::other(
+                String::from_utf8_lossy(&line).into_owned(),
+            ));
         }
     }
 }
@@ -87,7 +89,11 @@ impl Smtp {
             }
         };
         let [from, to] = &self.envelope;
-        let commands = [format!("MAIL FROM:<{from}>\r\n"), format!("RCPT TO:<{to}>\r\n"), "DATA\r\n".to_owned()];
+        let commands = [
+            format!("MAIL FROM:<{from}>\r\n"),
+            format!("RCPT TO:<{to}>\r\n"),
+            "DATA\r\n".to_owned(),
+        ];
         if self.pipeline {
             lines.say(commands.concat().as_bytes())?;
         }
@@ -119,15 +125,25 @@ impl Pop3 {
     fn one(&self) -> std::io::Result<usize> {
         let mut lines = Lines::connect(self.to)?;
         lines.line()?;
-        for command in [format!("USER {}\r\n", self.user), format!("PASS {}\r\n", self.password), "STAT\r\n".to_owned()] {
+        for command in [
+            format!("USER {}\r\n", self.user),
+            format!("PASS {}\r\n", self.password),
+            "STAT\r\n".to_owned(),
+        ] {
             lines.say(command.as_bytes())?;
             let line = lines.line()?;
             if line[0] != b'+' {
-                return Err(std::io::Error::other(String::from_utf8_lossy(&line).into_owned()));
+                return Err(std::io::Error::other(
+                    String::from_utf8_lossy(&line).into_owned(),
+                ));
             }
             if command == "STAT\r\n" && self.all {
                 let text = String::from_utf8_lossy(&line).into_owned();
-                let count: usize = text.split(' ').nth(1).and_then(|n| n.parse().ok()).unwrap_or(0);
+                let count: usize = text
+                    .split(' ')
+                    .nth(1)
+                    .and_then(|n| n.parse().ok())
+                    .unwrap_or(0);
                 self.retrieve(&mut lines, count)?;
                 return Ok(count);
             }
@@ -148,7 +164,11 @@ impl Pop3 {
 }
 
 /// Runs `count` pieces of work on `threads` threads; returns seconds, latencies and failures.
-fn measure(threads: usize, count: usize, work: impl Fn(&mut Option<Lines>) -> std::io::Result<usize> + Sync) {
+fn measure(
+    threads: usize,
+    count: usize,
+    work: impl Fn(&mut Option<Lines>) -> std::io::Result<usize> + Sync,
+) {
     let next = AtomicUsize::new(0);
     let done = AtomicUsize::new(0);
     let begin = Instant::now();
@@ -175,11 +195,18 @@ fn measure(threads: usize, count: usize, work: impl Fn(&mut Option<Lines>) -> st
                 })
             })
             .collect();
-        handles.into_iter().flat_map(|h| h.join().unwrap()).collect()
+        handles
+            .into_iter()
+            .flat_map(|h| h.join().unwrap())
+            .collect()
     });
     let seconds = begin.elapsed().as_secs_f64();
     latencies.sort();
-    let at = |p: usize| latencies.get((latencies.len() * p / 100).min(latencies.len().saturating_sub(1))).map_or(0.0, |d| d.as_secs_f64() * 1000.0);
+    let at = |p: usize| {
+        latencies
+            .get((latencies.len() * p / 100).min(latencies.len().saturating_sub(1)))
+            .map_or(0.0, |d| d.as_secs_f64() * 1000.0)
+    };
     let (good, all) = (latencies.len(), done.load(Ordering::Relaxed));
     println!(
         "{{\"rate\":{:.1},\"seconds\":{seconds:.3},\"ok\":{good},\"failed\":{},\"p50_ms\":{:.3},\"p99_ms\":{:.3}}}",
@@ -190,7 +217,10 @@ fn measure(threads: usize, count: usize, work: impl Fn(&mut Option<Lines>) -> st
     );
 }
 
-#[expect(clippy::print_stderr, reason = "the first failure is told where a person sees it")]
+#[expect(
+    clippy::print_stderr,
+    reason = "the first failure is told where a person sees it"
+)]
 fn eprintln_once(error: &std::io::Error) {
     static ONCE: std::sync::Once = std::sync::Once::new();
     ONCE.call_once(|| eprintln!("load: {error}"));
@@ -200,7 +230,17 @@ fn main() {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let args: Vec<&str> = args.iter().map(String::as_str).collect();
     match args[..] {
-        ["smtp", to, threads, count, size, mode, from, rcpt, ref rest @ ..] => {
+        [
+            "smtp",
+            to,
+            threads,
+            count,
+            size,
+            mode,
+            from,
+            rcpt,
+            ref rest @ ..,
+        ] => {
             let smtp = Smtp {
                 to: to.parse().expect("HOST:PORT"),
                 keep: mode == "keep",
@@ -208,7 +248,11 @@ fn main() {
                 envelope: [from.to_owned(), rcpt.to_owned()],
                 message: Smtp::message(size.parse().expect("SIZE")),
             };
-            measure(threads.parse().expect("CONC"), count.parse().expect("COUNT"), |c| smtp.one(c).map(|()| 1));
+            measure(
+                threads.parse().expect("CONC"),
+                count.parse().expect("COUNT"),
+                |c| smtp.one(c).map(|()| 1),
+            );
         }
         ["pop3", to, threads, count, user, password, mode] => {
             let pop3 = Pop3 {
@@ -217,8 +261,14 @@ fn main() {
                 password: password.to_owned(),
                 all: mode == "all",
             };
-            measure(threads.parse().expect("CONC"), count.parse().expect("COUNT"), |_| pop3.one());
+            measure(
+                threads.parse().expect("CONC"),
+                count.parse().expect("COUNT"),
+                |_| pop3.one(),
+            );
         }
-        _ => panic!("usage: load smtp HOST:PORT CONC COUNT SIZE new|keep FROM TO [pipeline] | load pop3 HOST:PORT CONC COUNT USER PASSWORD login|all"),
+        _ => panic!(
+            "usage: load smtp HOST:PORT CONC COUNT SIZE new|keep FROM TO [pipeline] | load pop3 HOST:PORT CONC COUNT USER PASSWORD login|all"
+        ),
     }
 }
