@@ -21,3 +21,8 @@ pub use line_client::LineClient;
 pub use running::Mtad;
 pub use tools::{Ran, run, skip, tool};
 pub use wait::until;
+
+/// The programs that README.md shows are compiled.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+pub struct Readme;

@@ -148,8 +148,13 @@ fn a_refused_recipient_bounces_to_the_sender() {
 }
 
 #[test]
-fn a_greeting_that_refuses_defers() {
-    assert!(verdict(&["554 go away\r\n"]).contains("deferral: "));
+fn a_greeting_that_asks_for_later_defers() {
+    assert!(verdict(&["421 come back later\r\n"]).contains("deferral: "));
+}
+
+#[test]
+fn a_greeting_that_refuses_for_good_fails() {
+    assert!(verdict(&["554 go away\r\n"]).contains("failure: "));
 }
 
 #[test]
