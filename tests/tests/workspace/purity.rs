@@ -52,7 +52,9 @@ fn core_and_proto_do_no_file_io() {
 
 #[test]
 fn files_are_touched_only_in_the_real_files_port() {
-    let real = ["mta-store/src/files/real.rs"];
+    // The cdb crate wants a file to write to; it gets one without a name, in memory, whose bytes are
+    // then published through the port.
+    let real = ["mta-store/src/files/real.rs", "mta-store/src/cdb_writer.rs"];
     none(&occurrences(&LIBRARIES, &["std::fs", "rustix::"], &real));
 }
 
