@@ -100,7 +100,9 @@ relayhost = {relay}
 default_process_limit = 100
 smtpd_client_connection_count_limit = 0
 smtpd_recipient_limit = 1000
+maillog_file_prefixes = {d}
 maillog_file = {d}/maillog
+smtpd_recipient_restrictions = {hold}permit_mynetworks, reject
 smtp_tls_security_level = none
 smtpd_tls_security_level = none
 """
@@ -124,7 +126,7 @@ class Postfix:
         self.maildir = d + "/mail/load/Maildir"
         self.smtp = free_port()
         relay = f"[127.0.0.1]:{route}" if route else ""
-        open(d + "/etc/main.cf", "w").write(MAIN_CF.format(d=d, uid=uid, relay=relay))
+        open(d + "/etc/main.cf", "w").write(MAIN_CF.format(d=d, uid=uid, relay=relay, hold="check_client_access static:HOLD, " if hold else ""))
         lines = []
         for line in open("/usr/share/postfix/master.cf.dist"):
             words = line.split()
@@ -132,8 +134,6 @@ class Postfix:
                 continue
             if words[:2] == ["smtp", "inet"]:
                 words[0] = str(self.smtp)
-            if hold and words[0] == "qmgr":
-                continue
             words[4] = "n"
             lines.append(" ".join(words))
         open(d + "/etc/master.cf", "w").write("\n".join(lines) + "\n")
@@ -344,4 +344,5 @@ def main():
             shutil.rmtree(root, ignore_errors=True)
 
 
-main()
+if __name__ == "__main__":
+    main()
