@@ -151,6 +151,28 @@ impl Mtad {
         assert!(status.unwrap().success());
     }
 
+    /// Runs `work` while the process stands still: no thread of it is inside a system call.
+    ///
+    /// # Panics
+    /// Panics where it cannot be stopped within a minute.
+    pub fn frozen<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.signal("STOP");
+        let tasks = format!("/proc/{}/task", self.child.id());
+        until("every thread to stand still", || {
+            let mut states = std::fs::read_dir(&tasks).unwrap().flatten().map(|task| {
+                let stat = std::fs::read_to_string(task.path().join("stat")).unwrap_or_default();
+                stat.rsplit(") ")
+                    .next()
+                    .unwrap_or_default()
+                    .starts_with('T')
+            });
+            states.all(|stopped| stopped).then_some(())
+        });
+        let done = work();
+        self.signal("CONT");
+        done
+    }
+
     /// Asks it to end and waits for it.
     ///
     /// # Panics

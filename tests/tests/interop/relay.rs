@@ -1,7 +1,7 @@
 //! Mail relayed to smtp-sink and to hostile servers ends delivered, deferred or bounced, never lost (RFC 5321 §4.5.4).
 
 use crate::need;
-use mta_tests::{Home, LineClient, Mtad, run, until};
+use mta_tests::{Home, LineClient, Mtad, TempDir, run, until};
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::process::{Child, Command, Stdio};
@@ -34,8 +34,11 @@ fn two_hundred_messages_reach_smtp_sink() {
         .local_addr()
         .unwrap();
     let mut command = Command::new(sink);
-    command.args(["-u", "root", "-M", "200", &port.to_string(), "100"]);
-    let mut sink = Ended(
+    let here = TempDir::new();
+    command
+        .args(["-u", "root", "-d", "mail.", &port.to_string(), "100"])
+        .current_dir(here.path());
+    let _sink = Ended(
         command
             .stdout(Stdio::null())
             .stderr(Stdio::null())
@@ -59,10 +62,6 @@ fn two_hundred_messages_reach_smtp_sink() {
         "you@far.example",
     ]);
     let _ = run(command.arg(mtad.smtp().to_string()), b"").ok();
-    // With -M the sink ends by itself once it has taken that many messages.
-    until("smtp-sink to have 200 messages", || {
-        sink.0.try_wait().unwrap()
-    });
     until("an empty queue", || {
         home.mtad(&["queue", "list"], b"")
             .ok()
@@ -70,6 +69,7 @@ fn two_hundred_messages_reach_smtp_sink() {
             .is_empty()
             .then_some(())
     });
+    assert_eq!(std::fs::read_dir(here.path()).unwrap().count(), 200);
 }
 
 /// A server that says `lines` one after another, each upon one line of the client, then hangs up.
@@ -105,7 +105,11 @@ fn verdict(lines: &'static [&'static str]) -> String {
         "Subject: x\r\n\r\nbody",
     );
     assert!(reply.starts_with("250"), "{reply}");
-    let line = mtad.logged("delivery 1: ");
+    let line = until("the first delivery's end", || {
+        mtad.log()
+            .into_iter()
+            .find(|l| l.starts_with("delivery 1: "))
+    });
     assert!(mtad.alive());
     line
 }
@@ -149,7 +153,8 @@ fn a_refused_recipient_bounces_to_the_sender() {
 
 #[test]
 fn a_greeting_that_asks_for_later_defers() {
-    assert!(verdict(&["421 come back later\r\n"]).contains("deferral: "));
+    let line = verdict(&["421 come back later\r\n"]);
+    assert!(line.contains("deferral: "), "{line}");
 }
 
 #[test]
