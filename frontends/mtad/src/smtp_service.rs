@@ -55,7 +55,7 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pas
         number,
         hello: None,
         mail: None,
-        end: "lost",
+        end: None,
     };
     drop(snapshot);
     let mut cut = stop.clone();
@@ -63,7 +63,10 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pas
         () = session.run(&mut stop) => {}
         () = cut.reached(Phase::Cut) => session.cut().await,
     }
-    let reason = session.end;
+    let reason = match session.end {
+        Some(end) => end,
+        None => end_words(session.link.machine().ended()),
+    };
     tracing::info!(
         "{}",
         log::Smtp::End {
@@ -82,7 +85,8 @@ struct Session {
     hello: Option<Hello>,
     /// Boxed, because most sessions are idle most of the time.
     mail: Option<Box<Transaction>>,
-    end: &'static str,
+    /// Why, where the machine does not know.
+    end: Option<&'static str>,
 }
 
 struct Hello {
@@ -107,7 +111,7 @@ impl Session {
                 event = self.link.next() => event,
                 () = stop.reached(Phase::Finish), if !stopping => {
                     stopping = true;
-                    self.end = "server stops";
+                    self.end = Some("server stops");
                     self.link.machine().shutdown(STOPPING);
                     continue;
                 }
@@ -116,10 +120,7 @@ impl Session {
                 Ok(event) => Box::pin(self.handle(event)).await,
                 Err(closed) => Err(closed),
             };
-            if let Err(closed) = handled {
-                if matches!(closed, Closed::Ended) && self.end == "lost" {
-                    self.end = "quit";
-                }
+            if handled.is_err() {
                 return;
             }
         }
@@ -127,7 +128,7 @@ impl Session {
 
     /// The server's time is over: whatever was under way is dropped and the client told.
     async fn cut(&mut self) {
-        self.end = "server stops";
+        self.end = Some("server stops");
         self.mail = None;
         self.link.machine().cut(&STOPPING);
         let farewell = async { while self.link.next().await.is_ok() {} };
@@ -358,22 +359,28 @@ impl Session {
 
     fn abort(&mut self, reason: AbortReason) {
         self.mail = None;
-        self.end = match reason {
-            AbortReason::Timeout => "timeout",
-            AbortReason::TooManyErrors => "too many errors",
-            AbortReason::Reset | AbortReason::Hello | AbortReason::Refused => return,
-            AbortReason::TooBig
-            | AbortReason::HeaderTooBig
-            | AbortReason::TooManyHops
-            | AbortReason::BareLf
-            | AbortReason::BareCr
-            | AbortReason::Nul => {
-                let number = self.number;
-                tracing::info!("smtp {number}: message refused: {}", words(reason));
-                return;
-            }
+        let why = match reason {
+            AbortReason::TooBig => "it is larger than the limit",
+            AbortReason::HeaderTooBig => "its header is larger than the limit",
+            AbortReason::TooManyHops => "it has passed too many hosts",
+            AbortReason::BareLf => "a line ended with LF alone",
+            AbortReason::BareCr => "a CR stood without LF",
+            AbortReason::Nul => "it holds a NUL byte",
             _ => return,
         };
+        let number = self.number;
+        tracing::info!("smtp {number}: message refused: {why}");
+    }
+}
+
+/// The words for the end of a session.
+const fn end_words(reason: Option<AbortReason>) -> &'static str {
+    match reason {
+        Some(AbortReason::Quit) => "quit",
+        Some(AbortReason::Timeout) => "timeout",
+        Some(AbortReason::TooManyErrors) => "too many errors",
+        Some(AbortReason::Closed) => "closed by us",
+        _ => "the client hung up",
     }
 }
 
@@ -383,16 +390,4 @@ fn refusal_reply(refusal: Refusal) -> Reply {
     // The code in parentheses, which the original had at the end, stands before the text now.
     let text = text.rsplit_once(" (#").map_or(&*text, |(text, _)| text);
     Reply::new(refusal.code(), text.to_owned()).with(Enhanced::new(subject, detail))
-}
-
-const fn words(reason: AbortReason) -> &'static str {
-    match reason {
-        AbortReason::TooBig => "it is larger than the limit",
-        AbortReason::HeaderTooBig => "its header is larger than the limit",
-        AbortReason::TooManyHops => "it has passed too many hosts",
-        AbortReason::BareLf => "a line ended with LF alone",
-        AbortReason::BareCr => "a CR stood without LF",
-        AbortReason::Nul => "it holds a NUL byte",
-        _ => "the session ended",
-    }
 }

@@ -62,6 +62,8 @@ pub struct Server {
     hail: Option<Hail>,
     transaction: Option<Transaction>,
     message: Option<Message>,
+    /// Why nothing more happens.
+    ended: Option<AbortReason>,
     /// An abort that the application has still to hear of.
     abort: Option<AbortReason>,
     /// Ends the session between two commands.
@@ -154,6 +156,7 @@ impl Server {
             hail: None,
             transaction: None,
             message: None,
+            ended: None,
             abort: None,
             closing: None,
             errors: 0,
@@ -180,6 +183,12 @@ impl Server {
             self.reply(reply);
             self.end(AbortReason::Closed);
         }
+    }
+
+    /// Tells why the session has ended, also where no transaction was open.
+    #[must_use]
+    pub const fn ended(&self) -> Option<AbortReason> {
+        self.ended
     }
 
     /// Tells whether STARTTLS has been done.
@@ -264,6 +273,7 @@ impl Server {
     }
 
     fn end(&mut self, reason: AbortReason) {
+        self.ended.get_or_insert(reason);
         if self.transaction.take().is_some() {
             self.abort = Some(reason);
         }

@@ -1,0 +1,10 @@
+//! The real program over loopback: sessions, deliveries, commands, damage and the end (issue: how it must be tested).
+#![cfg(test)]
+
+mod bad_input;
+mod commands;
+mod delivery;
+mod kit;
+mod lifetime;
+mod remote;
+mod sessions;
