@@ -20,6 +20,7 @@ pub mod home;
 pub mod listen;
 pub mod local;
 pub mod log;
+pub mod ownership;
 pub mod pop3_service;
 pub mod privileges;
 mod random;

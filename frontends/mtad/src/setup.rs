@@ -1,7 +1,7 @@
 //! Makes a home: what qmail's config wrote, the aliases of the administrator, an empty queue (spec qmail §1 config-fast, §2).
 
-use crate::Failure;
 use crate::home::Home;
+use crate::{Failure, ownership};
 use mta_store::files::RealFiles;
 use mta_store::queue::Queue;
 use std::fs::{self, DirBuilder, File, OpenOptions};
@@ -81,7 +81,11 @@ pub fn make(home: &Home, plan: &Plan) -> Result<(), Failure> {
     file(&home.config(), crate::config::TEMPLATE, 0o644)?;
     aliases(home, plan)?;
     queue(home)?;
+    let (users, domains, alias) = (home.users(), home.domains(), home.alias());
+    ownership::give(home, &[&control, &users, &domains, &alias])?;
+    ownership::give(home, &[&home.queue(), &home.config()])?;
     file(&control.join("me"), &host, 0o644)?;
+    ownership::give(home, &[&control])?;
     for path in [&control, &home.users(), &home.alias(), home.root()] {
         sync(path)?;
     }

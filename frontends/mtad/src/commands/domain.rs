@@ -4,7 +4,7 @@ use super::ask;
 use super::password::{self, Unsaid};
 use crate::cli::Domain;
 use crate::home::Home;
-use crate::{Failure, accounts};
+use crate::{Failure, accounts, ownership};
 use mta_auth::DomainName;
 use std::io::Write;
 
@@ -15,6 +15,7 @@ pub(super) fn run(home: &Home, what: &Domain, out: &mut dyn Write) -> Result<(),
             let name = parse(domain)?;
             let new = password::new(*password, Unsaid::Invent)?;
             accounts.add_domain(&name, &new.crypt)?;
+            ownership::give(home, &[&home.control(), &home.users()])?;
             ask::reload(home)?;
             if let Some(clear) = new.shown {
                 writeln!(out, "postmaster@{name} password {clear}")?;
@@ -22,6 +23,7 @@ pub(super) fn run(home: &Home, what: &Domain, out: &mut dyn Write) -> Result<(),
         }
         Domain::Remove { domain } => {
             accounts.remove_domain(&parse(domain)?)?;
+            ownership::give(home, &[&home.control(), &home.users()])?;
             ask::reload(home)?;
         }
         Domain::List { domain } => {

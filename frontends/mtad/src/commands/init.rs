@@ -4,7 +4,7 @@ use super::password::{self, New};
 use crate::cli::Init;
 use crate::home::{Found, Home};
 use crate::setup::{self, Plan};
-use crate::{Failure, accounts};
+use crate::{Failure, accounts, ownership};
 use mta_auth::DomainName;
 use std::io::{self, IsTerminal, Write};
 
@@ -45,6 +45,7 @@ pub(super) fn first_start(home: Home, out: &mut dyn Write) -> Result<Home, Failu
     let domain = DomainName::parse(FIRST_DOMAIN.as_bytes())
         .map_err(|error| Failure::permanent(error.to_string()))?;
     accounts::of(&home)?.add_domain(&domain, &new.crypt)?;
+    ownership::give(&home, &[&home.control(), &home.users()])?;
     tell(&home, &new, out)?;
     Ok(home)
 }

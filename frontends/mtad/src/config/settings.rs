@@ -141,7 +141,7 @@ impl Default for Limits {
             pop3_logins: 3,
             remote_recipients: 100,
             remote_idle: 20,
-            store_threads: 16,
+            store_threads: 32,
             store_jobs: 1024,
             store_bytes: 16 * 1024 * 1024,
         }

@@ -188,3 +188,24 @@ fn two_servers_do_not_drain_one_queue() {
     assert_eq!(second.code, Some(111));
     assert!(second.err.contains("already running"), "{}", second.err);
 }
+
+#[test]
+fn a_remote_host_that_hangs_does_not_hold_the_end() {
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = silent.local_addr().unwrap().port();
+    let home = Home::new();
+    home.config("relay_from = [\"127.0.0.0/8\"]\n[timeouts]\nstop = 1\n");
+    home.control("smtproutes", &format!(":127.0.0.1:{port}\n"));
+    let mut mtad = Running::start(&home);
+    mtad.message("joe@example.org", &["a@far.example"], "x");
+    let _held = silent.accept().unwrap();
+    let begin = Instant::now();
+    assert!(mtad.stop().success());
+    assert!(
+        begin.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        begin.elapsed()
+    );
+    let list = home.run(&["queue", "list"], "").ok();
+    assert!(list.contains("\tremote\ta@far.example\n"), "{list}");
+}

@@ -8,3 +8,4 @@ mod kit;
 mod lifetime;
 mod remote;
 mod sessions;
+mod system;

@@ -40,7 +40,13 @@ impl Home {
 
     pub(crate) fn new() -> Self {
         let home = Self::nowhere();
-        home.run(
+        home.fill();
+        home
+    }
+
+    /// Makes the home with its domain and its mailbox.
+    pub(crate) fn fill(&self) {
+        self.run(
             &[
                 "init",
                 "--me",
@@ -51,17 +57,16 @@ impl Home {
             "",
         )
         .ok();
-        home.run(
+        self.run(
             &["domain", "add", "example.org", "--password-stdin"],
             "post secret\n",
         )
         .ok();
-        home.run(
+        self.run(
             &["user", "add", "joe@example.org", "--password-stdin"],
             "joe secret\n",
         )
         .ok();
-        home
     }
 
     pub(crate) fn path(&self) -> &Path {
