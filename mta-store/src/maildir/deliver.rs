@@ -98,10 +98,10 @@ impl<F: Files> Maildir<F> {
     fn publish(&self, tmp: &Path, name: String, size: u64) -> Result<Delivered, DeliverError> {
         let new = self.path.join("new");
         let target = new.join(&name);
-        let before = self.syncs.moment();
+        let before = self.syncs.moment(&new);
         let renamed = self.files.rename_new(tmp, &target);
         renamed.map_err(DeliverError::creating)?;
-        if let Err(error) = self.syncs.sync_since(&*self.files, &new, before) {
+        if let Err(error) = before.wait() {
             // It will be delivered again; what may be left of this attempt would be a duplicate.
             let _ = self.files.unlink_if_there(&target);
             return Err(DeliverError::Storage(error));

@@ -77,7 +77,7 @@ impl Message {
 /// Deliveries and other readers go on meanwhile; a message that another reader moved to `cur` is
 /// found there again.
 #[derive(Debug)]
-pub struct Listing<F> {
+pub struct Listing<F: Files> {
     maildir: Maildir<F>,
     messages: Vec<Message>,
 }
@@ -199,7 +199,8 @@ impl<F: Files> Listing<F> {
     /// # Errors
     /// Passes on what the file calls say; messages that could not be moved stay in `new`.
     pub fn mark_seen(&self, indices: &[usize]) -> io::Result<()> {
-        let before = self.maildir.syncs.moment();
+        let cur = self.maildir.path.join("cur");
+        let before = self.maildir.syncs.moment(&cur);
         let mut firsts = Vec::new();
         for &index in indices {
             let message = self.message(index)?;
@@ -218,9 +219,7 @@ impl<F: Files> Listing<F> {
         if firsts.is_empty() {
             return Ok(());
         }
-        let cur = self.maildir.path.join("cur");
-        let files = &*self.maildir.files;
-        self.maildir.syncs.sync_since(files, &cur, before)?;
+        before.wait()?;
         for first in firsts {
             self.maildir.files.unlink_if_there(&first)?;
         }
@@ -264,7 +263,7 @@ impl<F: Files> Listing<F> {
 
     fn sync_folder(&self, folder: Folder) -> io::Result<()> {
         let dir = self.maildir.path.join(folder.name());
-        self.maildir.syncs.sync(&*self.maildir.files, &dir)
+        self.maildir.syncs.mark(&dir).wait()
     }
 
     fn message(&self, index: usize) -> io::Result<&Message> {

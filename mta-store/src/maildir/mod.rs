@@ -49,13 +49,13 @@ pub const STALE_TMP: u64 = 36 * 60 * 60;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 #[derive(Debug)]
-pub struct Maildir<F> {
+pub struct Maildir<F: Files> {
     files: Arc<F>,
     path: PathBuf,
-    syncs: Arc<DirSyncs>,
+    syncs: Arc<DirSyncs<F>>,
 }
 
-impl<F> Clone for Maildir<F> {
+impl<F: Files> Clone for Maildir<F> {
     fn clone(&self) -> Self {
         Self {
             files: Arc::clone(&self.files),
@@ -69,15 +69,15 @@ impl<F: Files> Maildir<F> {
     /// Names a Maildir; nothing is opened or made.
     pub fn new(files: Arc<F>, path: impl Into<PathBuf>) -> Self {
         Self {
+            syncs: Arc::new(DirSyncs::new(Arc::clone(&files))),
             files,
             path: path.into(),
-            syncs: Arc::default(),
         }
     }
 
     /// Shares directory syncs with everybody else who uses `syncs`.
     #[must_use]
-    pub fn sharing(mut self, syncs: Arc<DirSyncs>) -> Self {
+    pub fn sharing(mut self, syncs: Arc<DirSyncs<F>>) -> Self {
         self.syncs = syncs;
         self
     }

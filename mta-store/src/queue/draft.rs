@@ -1,11 +1,11 @@
 //! A message on its way into the queue: states S1 to S4 (qmail-queue(8), INTERNALS).
 
-use super::dirsync::Ticket;
 use super::error::{At, QueueError};
 use super::params::{self, Binding};
 use super::records::Writer;
 use super::stock::{AtWork, Placed};
 use super::{Queue, limits};
+use crate::dir_syncs::Ticket;
 use crate::files::{Files, OpenFile};
 use mta_core::ports::spool::MessageId;
 use mta_core::{Envelope, Unix};

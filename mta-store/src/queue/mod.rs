@@ -42,8 +42,9 @@ pub use preprocess::Preprocessed;
 pub use quarantine::Quarantined;
 pub use recover::{Recovered, Standing};
 
+use crate::dir_syncs::Ticket;
 use crate::files::{Access, Files, OpenFile, Wait};
-use dirsync::DirSyncs;
+use dirsync::Syncs;
 use error::At;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -100,7 +101,7 @@ impl<F: Files> Clone for Queue<F> {
 struct Inner<F: Files> {
     files: Arc<F>,
     layout: Layout,
-    syncs: DirSyncs<F>,
+    syncs: Syncs<F>,
     serial: AtomicU64,
     stock: stock::Stock<F>,
     /// Whether no envelope without its message can be there any more.
@@ -144,7 +145,7 @@ impl<F: Files> Queue<F> {
     fn with_layout(files: Arc<F>, layout: Layout) -> Self {
         Self {
             inner: Arc::new(Inner {
-                syncs: DirSyncs::new(Arc::clone(&files)),
+                syncs: Syncs::new(Arc::clone(&files)),
                 files,
                 layout,
                 serial: AtomicU64::new(1),
@@ -197,7 +198,7 @@ impl<F: Files> Queue<F> {
         &self.inner.layout
     }
 
-    fn syncs(&self) -> &DirSyncs<F> {
+    fn syncs(&self) -> &Syncs<F> {
         &self.inner.syncs
     }
 
@@ -246,5 +247,5 @@ impl<F: Files> Queue<F> {
 /// A file whose name is gone from the cache, but perhaps not yet from the disk.
 struct Held<F: Files> {
     _file: F::File,
-    ticket: dirsync::Ticket<F>,
+    ticket: Ticket<F>,
 }

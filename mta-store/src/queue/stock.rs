@@ -5,9 +5,9 @@
 //! therefore made and named in one go, and the first writer to need a directory durable syncs it for
 //! all of them. To everybody else these are messages in state S2. They go when nobody is at work.
 
-use super::dirsync::Ticket;
 use super::error::{At, QueueError};
 use super::{Origin, Queue, limits};
+use crate::dir_syncs::Ticket;
 use crate::files::{Files, OpenFile};
 use mta_core::Unix;
 use mta_core::ports::spool::MessageId;

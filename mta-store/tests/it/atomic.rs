@@ -123,7 +123,7 @@ fn an_unreadable_control_file_is_not_a_missing_one() {
 #[test]
 fn waiting_writers_share_syncs_and_all_are_durable() {
     let files = Arc::new(SimFiles::new());
-    let syncs = Arc::new(DirSyncs::default());
+    let syncs = Arc::new(DirSyncs::new(Arc::clone(&files)));
     std::thread::scope(|scope| {
         for n in 0..32 {
             let (files, syncs) = (Arc::clone(&files), Arc::clone(&syncs));
@@ -131,7 +131,7 @@ fn waiting_writers_share_syncs_and_all_are_durable() {
                 let path = format!("/f{n}");
                 let file = files.create_new(Path::new(&path), 0o600).unwrap();
                 file.sync().unwrap();
-                syncs.sync(&*files, Path::new("/")).unwrap();
+                syncs.mark(Path::new("/")).wait().unwrap();
                 for after in files.crash().some(20, n) {
                     assert!(after.exists(Path::new(&path)).unwrap(), "{path}");
                 }
@@ -142,9 +142,14 @@ fn waiting_writers_share_syncs_and_all_are_durable() {
 
 #[test]
 fn a_shared_sync_that_fails_is_reported() {
-    let files = SimFiles::new();
-    let syncs = DirSyncs::default();
+    let files = Arc::new(SimFiles::new());
+    let syncs = DirSyncs::new(Arc::clone(&files));
+    let before = syncs.moment(Path::new("/"));
     files.inject(1, Fault::Io);
-    assert!(syncs.sync(&files, Path::new("/")).is_err());
-    syncs.sync(&files, Path::new("/")).unwrap();
+    assert!(syncs.mark(Path::new("/")).wait().is_err());
+    syncs.mark(Path::new("/")).wait().unwrap();
+    assert!(
+        before.wait().is_err(),
+        "the failed sync may have dropped what was made since"
+    );
 }

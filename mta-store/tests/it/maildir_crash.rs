@@ -108,7 +108,7 @@ fn a_failing_call_never_reports_a_delivery_that_a_crash_undoes() {
 #[test]
 fn concurrent_deliveries_are_each_durable_when_reported() {
     let (files, _) = fresh();
-    let syncs = Arc::new(DirSyncs::default());
+    let syncs = Arc::new(DirSyncs::new(Arc::clone(&files)));
     std::thread::scope(|scope| {
         for n in 0..16 {
             let (files, syncs) = (Arc::clone(&files), Arc::clone(&syncs));
@@ -173,7 +173,7 @@ fn a_sync_that_fails_for_many_reports_no_delivery_that_it_dropped() {
     let mut reported = 0;
     for round in 0..40_u64 {
         let (files, _) = fresh();
-        let syncs = Arc::new(DirSyncs::default());
+        let syncs = Arc::new(DirSyncs::new(Arc::clone(&files)));
         let first = files.calls() + 5 + round;
         files.inject_during(first, first + 3, Fault::Io);
         let kept: Vec<_> = std::thread::scope(|scope| {

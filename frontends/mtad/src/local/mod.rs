@@ -44,7 +44,7 @@ pub struct Local {
     queue: Queue<RealFiles>,
     accounts: Arc<Accounts>,
     origin: Origin,
-    syncs: Arc<DirSyncs>,
+    syncs: Arc<DirSyncs<RealFiles>>,
     counter: AtomicU64,
     users: account::Users,
     queued: Box<dyn Fn(MessageId) + Send + Sync>,
@@ -93,12 +93,12 @@ impl Local {
         let files = Arc::new(RealFiles::new());
         Self {
             users: account::Users::new(home.users().join("cdb"), home.alias()),
+            syncs: Arc::new(DirSyncs::new(Arc::clone(&files))),
             files,
             home,
             queue,
             accounts,
             origin,
-            syncs: Arc::new(DirSyncs::default()),
             counter: AtomicU64::new(0),
             queued: Box::new(queued),
         }
