@@ -24,7 +24,7 @@ pub async fn until_stopped(
         tokio::select! {
             _ = term.recv() => return Ok(()),
             _ = int.recv() => return Ok(()),
-            _ = hup.recv() => reload(server).await,
+            _ = hup.recv() => reload(server, tell).await,
             _ = alarm.recv() => {
                 // The engine lives as long as this task.
                 let _ = tell.send(News::RetryAll);
@@ -38,7 +38,7 @@ fn catch(kind: SignalKind) -> Result<Signal, Failure> {
 }
 
 /// Puts the control files as they are now in force; where they cannot be read the old ones stay.
-pub async fn reload(server: &Arc<Server>) {
+pub async fn reload(server: &Arc<Server>, tell: &UnboundedSender<News>) {
     let (home, config) = (server.home.clone(), server.config.clone());
     let loaded = server
         .pools
@@ -49,6 +49,7 @@ pub async fn reload(server: &Arc<Server>) {
         Ok(Ok((snapshot, findings))) => {
             server::tell(&findings);
             server.replace_snapshot(snapshot);
+            let _ = tell.send(News::Reloaded);
             tracing::info!("control files read again");
         }
         Ok(Err(failure)) => tracing::error!("unable to reread controls: {failure}"),

@@ -75,7 +75,7 @@ async fn scan(server: &Arc<Server>, tell: &UnboundedSender<News>) {
 async fn obey(server: &Arc<Server>, tell: &UnboundedSender<News>, asked: Vec<Request>) {
     for request in asked {
         match request {
-            Request::Reload => signals::reload(server).await,
+            Request::Reload => signals::reload(server, tell).await,
             other => drop(tell.send(News::Asked(other))),
         }
         let directory = server.home.requests();

@@ -168,6 +168,14 @@ impl Manager {
         manager
     }
 
+    /// Puts other settings in force; what runs beyond a smaller concurrency ends in its time.
+    pub fn set(&mut self, settings: Settings) {
+        if self.settings != settings {
+            self.settings = settings;
+            self.say_status();
+        }
+    }
+
     /// Returns one thing to do.
     pub fn poll(&mut self, now: Unix) -> Action {
         self.now = now;

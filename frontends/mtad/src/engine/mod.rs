@@ -78,17 +78,7 @@ impl Engine {
             news,
             tell,
         } = parts;
-        let snapshot = server.snapshot();
-        let controls = &snapshot.controls;
-        let mut manager = Manager::new(Settings {
-            concurrency: PerChannel::new(
-                controls.concurrencylocal as usize,
-                controls.concurrencyremote as usize,
-            ),
-            lifetime: controls.queuelifetime,
-            recipients: server.config.limits.remote_recipients,
-            ..Settings::default()
-        });
+        let mut manager = Manager::new(settings(&server));
         for message in standing {
             manager.recovered(message);
         }
@@ -153,6 +143,7 @@ impl Engine {
                 }
             }
             News::Asked(request) => self.asked(request),
+            News::Reloaded => self.manager.set(settings(&self.server)),
             News::RetryAll => self.manager.retry_all(Clock::unix()),
         }
     }
@@ -224,6 +215,21 @@ impl Engine {
                 tokio::spawn(async move { done(remote.deliver(delivery).await) });
             }
         }
+    }
+}
+
+/// What the control files of this moment say to the manager.
+fn settings(server: &Server) -> Settings {
+    let snapshot = server.snapshot();
+    let controls = &snapshot.controls;
+    Settings {
+        concurrency: PerChannel::new(
+            controls.concurrencylocal as usize,
+            controls.concurrencyremote as usize,
+        ),
+        lifetime: controls.queuelifetime,
+        recipients: server.config.limits.remote_recipients,
+        ..Settings::default()
     }
 }
 

@@ -15,6 +15,8 @@ pub enum News {
     Answer(Answer),
     /// A tool asks for something.
     Asked(Request),
+    /// The control files were read again.
+    Reloaded,
     /// SIGALRM: everything is due now.
     RetryAll,
 }

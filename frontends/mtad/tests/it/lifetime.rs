@@ -155,6 +155,9 @@ fn hup_reads_the_control_files_again_and_bad_ones_change_nothing() {
     mtad.signal(Signal::SIGHUP);
     mtad.logged("control files read again");
     assert!(rcpt(&mut mtad, "root@new.example").starts_with("250"));
+    home.control("concurrencylocal", "3\n");
+    mtad.signal(Signal::SIGHUP);
+    mtad.logged("status: local 0/3 remote 0/20");
     fs::remove_file(home.path().join("control/locals")).unwrap();
     fs::create_dir(home.path().join("control/locals")).unwrap();
     mtad.signal(Signal::SIGHUP);

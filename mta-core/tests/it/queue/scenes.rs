@@ -202,6 +202,26 @@ fn no_more_deliveries_run_than_allowed_and_zero_holds() {
 }
 
 #[test]
+fn other_settings_count_from_the_next_poll() {
+    let held = Settings {
+        concurrency: PerChannel::new(0, 0),
+        ..Settings::default()
+    };
+    let mut stage = Stage::with(held, "s@x", &["joe@here"]);
+    stage.manager.found(ID);
+    let _ = stage.play();
+    assert!(!stage.plot().contains(&"[s@x -> joe@here]"));
+    stage.manager.set(Settings::default());
+    assert_eq!(stage.play(), Action::Wait);
+    assert!(stage.plot().contains(&"[s@x -> joe@here]"));
+    assert!(
+        stage
+            .script
+            .contains(&"status: local 0/10 remote 0/20".to_owned())
+    );
+}
+
+#[test]
 fn a_dying_message_turns_deferral_into_failure_with_qmails_words() {
     let mut stage = Stage::new("s@x", &["later@one"]);
     stage.manager.found(ID);
