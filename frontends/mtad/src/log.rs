@@ -59,7 +59,7 @@ impl Drop for Log {
 }
 
 fn write_lines(receiver: &Receiver<Vec<u8>>) {
-    let mut stderr = io::stderr().lock();
+    let mut stderr = io::stderr();
     while let Ok(mut text) = receiver.recv() {
         let mut last = text.is_empty();
         // Whatever waits leaves in one write.
@@ -123,7 +123,12 @@ where
             Level::WARN => writer.write_str("warning: ")?,
             _ => {}
         }
-        context.format_fields(writer.by_ref(), event)?;
+        let mut text = String::new();
+        context.format_fields(Writer::new(&mut text), event)?;
+        // Paths and errors may hold what a stranger chose; an event stays one line all the same.
+        for letter in text.chars() {
+            writer.write_char(if letter.is_control() { '_' } else { letter })?;
+        }
         writeln!(writer)
     }
 }

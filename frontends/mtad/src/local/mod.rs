@@ -111,7 +111,7 @@ impl Local {
             Ok(message) => message,
             Err(error) => {
                 tracing::warn!("unable to open message {}: {error}", job.id);
-                return Report::deferral("Zqmail-spawn unable to open message. (#4.3.0)\n");
+                return Report::deferral("qmail-spawn unable to open message. (#4.3.0)\n");
             }
         };
         let delivery = Delivery {

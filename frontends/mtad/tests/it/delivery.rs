@@ -134,3 +134,68 @@ fn a_bounce_comes_back_to_the_sender() {
     mtad.logged("bounce msg ");
     until("an empty queue", || (home.queued() == 0).then_some(()));
 }
+
+#[test]
+fn a_mailbox_may_have_instructions_of_its_own() {
+    let home = Home::new();
+    home.run(
+        &["user", "add", "ann@example.org", "--password-stdin"],
+        "x\n",
+    )
+    .ok();
+    let dir = home.maildir("joe").parent().unwrap().to_path_buf();
+    fs::write(
+        dir.join(".qmail"),
+        "\n# away\n./Maildir/\n&ann@example.org\n",
+    )
+    .unwrap();
+    let mut mtad = Running::start(&home);
+    mtad.message(
+        "a@client.example",
+        &["joe@example.org"],
+        "Subject: x\r\n\r\nbody",
+    );
+    until("joe's copy", || home.mail("joe").pop());
+    let forwarded = until("ann's copy", || home.mail("ann").pop());
+    assert!(
+        forwarded.contains("\nDelivered-To: joe@example.org\n"),
+        "{forwarded}"
+    );
+    // A file of comments only is a black hole, an empty one counts as none.
+    fs::write(dir.join(".qmail"), "# nothing\n").unwrap();
+    mtad.message(
+        "a@client.example",
+        &["joe@example.org"],
+        "Subject: y\r\n\r\nbody",
+    );
+    mtad.logged("delivery 3: success: did_0+0+1/");
+    assert_eq!(home.mail("joe").len(), 1);
+    fs::write(dir.join(".qmail"), "").unwrap();
+    mtad.message(
+        "a@client.example",
+        &["joe@example.org"],
+        "Subject: z\r\n\r\nbody",
+    );
+    until("a second message", || {
+        (home.mail("joe").len() == 2).then_some(())
+    });
+}
+
+#[test]
+fn a_domain_without_a_postmaster_of_its_own_has_the_hosts() {
+    let home = Home::new();
+    home.run(&["user", "remove", "postmaster@example.org"], "")
+        .ok();
+    let mut mtad = Running::start(&home);
+    let reply = mtad.message(
+        "a@client.example",
+        &["postmaster@example.org"],
+        "Subject: x\r\n\r\nbody",
+    );
+    assert!(reply.starts_with("250"), "{reply}");
+    let mail = until("the forwarded message", || home.mail("joe").pop());
+    assert!(
+        mail.contains("Delivered-To: example.org-postmaster@example.org\n"),
+        "{mail}"
+    );
+}
