@@ -137,7 +137,7 @@ pub fn load(home: &Home, config: &Config) -> Result<(Snapshot, Vec<Finding>), Fa
     let snapshot = Snapshot {
         smtp: Arc::new(smtp_config(&controls, config)),
         pop3: Arc::new(pop3_config(&controls, config)),
-        client: Arc::new(client_config(&controls)),
+        client: Arc::new(client_config(&controls, config)),
         controls,
     };
     Ok((snapshot, loaded.findings))
@@ -164,10 +164,14 @@ fn smtp_config(controls: &Controls, config: &Config) -> server::Config {
     smtp.limits.recipients = limits.recipients;
     smtp.limits.message_size = controls.databytes;
     smtp.limits.errors = limits.errors;
+    smtp.limits.refused_size = limits.refused_size;
+    smtp.limits.body_rate = limits.body_rate;
+    smtp.limits.input_buffer = limits.input_buffer;
     smtp.limits.header_size = usize::try_from(limits.header_size).unwrap_or(usize::MAX);
     smtp.limits.hops = limits.hops;
     smtp.timeouts.command = controls.timeoutsmtpd;
     smtp.timeouts.body = controls.timeoutsmtpd;
+    smtp.timeouts.session = Duration::from_secs(config.timeouts.smtp_session);
     smtp
 }
 
@@ -182,15 +186,17 @@ fn pop3_config(controls: &Controls, config: &Config) -> pop3::Config {
         timeouts: pop3::Timeouts {
             idle,
             authorization: idle,
+            session: Duration::from_secs(config.timeouts.pop3_session),
         },
         ..pop3::Config::default()
     }
 }
 
-fn client_config(controls: &Controls) -> client::Config {
+fn client_config(controls: &Controls, config: &Config) -> client::Config {
     client::Config {
         helo: text(&controls.helohost),
         timeouts: client::Timeouts::uniform(controls.timeoutremote),
+        body_rate: config.limits.body_rate,
         ..client::Config::default()
     }
 }

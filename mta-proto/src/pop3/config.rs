@@ -78,6 +78,9 @@ pub struct Timeouts {
     pub idle: Duration,
     /// How long a session may last without a login, however busy it is.
     pub authorization: Duration,
+    /// How long a session may last in all, so that a reader who takes byte by byte does not keep
+    /// the maildrop to itself for ever.
+    pub session: Duration,
 }
 
 impl Default for Timeouts {
@@ -85,6 +88,7 @@ impl Default for Timeouts {
         Self {
             idle: Duration::from_secs(600),
             authorization: Duration::from_secs(600),
+            session: Duration::from_secs(86_400),
         }
     }
 }

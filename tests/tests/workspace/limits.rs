@@ -22,11 +22,15 @@ fn fields(text: &str, name: &str) -> Vec<String> {
 }
 
 #[test]
-fn every_smtp_limit_and_timeout_is_documented() {
+fn every_limit_and_timeout_is_documented() {
     let page = std::fs::read_to_string(root().join("docs/configuration.md")).unwrap_or_default();
     for (file, name) in [
         ("mta-proto/src/smtp/server/config.rs", "Limits"),
         ("mta-proto/src/smtp/server/config.rs", "Timeouts"),
+        ("mta-proto/src/pop3/config.rs", "Limits"),
+        ("mta-proto/src/pop3/config.rs", "Timeouts"),
+        ("frontends/mtad/src/config/settings.rs", "Limits"),
+        ("frontends/mtad/src/config/settings.rs", "Timeouts"),
     ] {
         let text = std::fs::read_to_string(root().join(file)).unwrap();
         let fields = fields(&text, name);

@@ -58,6 +58,12 @@ pub struct Limits {
     pub header_size: u64,
     /// Received and Delivered-To lines before a message counts as looping.
     pub hops: u32,
+    /// Bytes of a refused message that are read for the sake of its reply, beyond databytes.
+    pub refused_size: u64,
+    /// Bytes a second that a message has to come with on the whole, in and out.
+    pub body_rate: u64,
+    /// Bytes of one SMTP client that wait to be looked at.
+    pub input_buffer: usize,
     /// Errors of one SMTP client before it is sent away.
     pub errors: u32,
     /// Wrong passwords of one POP3 client before it is sent away.
@@ -83,6 +89,10 @@ pub struct Timeouts {
     pub pop3: u64,
     /// A connection to a remote host is kept this long for the next message.
     pub remote_idle: u64,
+    /// An SMTP client that brings no message for this long is sent away, however busy it is.
+    pub smtp_session: u64,
+    /// A POP3 session ends after this, however busy it is.
+    pub pop3_session: u64,
     /// SIGTERM lets work finish for this long.
     pub stop: u64,
     /// How often todo/ is looked through without being told to.
@@ -137,6 +147,9 @@ impl Default for Limits {
             recipients: 1000,
             header_size: 256 * 1024,
             hops: 100,
+            refused_size: 256 * 1024 * 1024,
+            body_rate: 100,
+            input_buffer: 64 * 1024,
             errors: 20,
             pop3_logins: 3,
             remote_recipients: 100,
@@ -153,6 +166,8 @@ impl Default for Timeouts {
         Self {
             pop3: 600,
             remote_idle: 10,
+            smtp_session: 3600,
+            pop3_session: 86_400,
             stop: 5,
             todo: 1500,
         }
@@ -210,6 +225,12 @@ impl Config {
                 "RFC 5321 §4.5.3.1.4",
             ),
             ("header_size", l.header_size, 4096, "a plain header"),
+            (
+                "input_buffer",
+                l.input_buffer as u64,
+                2048,
+                "a few commands at once",
+            ),
             (
                 "store_bytes",
                 l.store_bytes as u64,

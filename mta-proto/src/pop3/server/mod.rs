@@ -345,7 +345,7 @@ impl Machine for Server {
         let idle = self.active + timeouts.idle;
         Some(match self.phase {
             Phase::Authorization { .. } => idle.min(self.started + timeouts.authorization),
-            Phase::Transaction(_) => idle,
+            Phase::Transaction(_) => idle.min(self.started + timeouts.session),
         })
     }
 

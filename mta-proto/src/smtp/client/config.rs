@@ -33,6 +33,9 @@ pub struct Config {
     pub input_buffer: usize,
     /// Unsent output beyond which no more commands or body are produced, in bytes.
     pub output_high_water: usize,
+    /// Bytes of a body that the server has to take a second on the whole, once
+    /// [`Timeouts::data_block`] has passed; with a slower one the connection ends. Zero sets no bound.
+    pub body_rate: u64,
     /// Longest path in MAIL and RCPT, in bytes; longer addresses fail for good.
     pub path: usize,
 }
@@ -48,6 +51,7 @@ impl Default for Config {
             reply: ReplyLimits::default(),
             input_buffer: 4096,
             output_high_water: 32 * 1024,
+            body_rate: 100,
             path: 1000,
         }
     }

@@ -188,6 +188,7 @@ impl Client {
             self.needs_rset = false;
             if job.accepted > 0 {
                 job.next = Next::Body;
+                self.body_begins();
             } else {
                 self.send(b".\r\n", Expect::LoneDot);
             }

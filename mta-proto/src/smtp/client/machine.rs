@@ -33,6 +33,8 @@ pub struct Client {
     activity: Mono,
     touched: bool,
     seen_sent: u64,
+    /// When the body under way began, and how much output had been sent by then.
+    pub(super) body_began: (Mono, u64),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,7 @@ impl Client {
             activity: now,
             touched: false,
             seen_sent: 0,
+            body_began: (now, 0),
         }
     }
 
@@ -277,6 +280,22 @@ impl Client {
         }
     }
 
+    /// Begins to measure how fast a body is taken.
+    pub(super) const fn body_begins(&mut self) {
+        self.body_began = (self.activity, self.wire.sent());
+    }
+
+    /// When the body is taken too slowly on the whole, if no more is taken until then.
+    fn body_deadline(&self) -> Option<Mono> {
+        let unsent = !self.wire.output().is_empty();
+        let in_body = matches!(self.expected.front(), None | Some(Expect::Dot));
+        let (began, before) = self.body_began;
+        let taken = self.wire.sent().saturating_sub(before);
+        let earned = taken.checked_div(self.config.body_rate)?;
+        let time = self.config.timeouts.data_block + Duration::from_secs(earned);
+        (unsent && in_body && self.job.is_some()).then(|| began + time)
+    }
+
     fn rest(&self) -> Action<Event> {
         match self.state {
             State::Closed => Action::Close,
@@ -315,7 +334,9 @@ impl Machine for Client {
         if self.state == State::Closed {
             return None;
         }
-        self.timeout().map(|time| self.activity + time)
+        let silent = self.activity + self.timeout()?;
+        let slow = self.body_deadline();
+        Some(slow.map_or(silent, |slow| slow.min(silent)))
     }
 
     fn wire(&self) -> &Wire {

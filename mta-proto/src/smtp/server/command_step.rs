@@ -255,6 +255,9 @@ impl Server {
     fn bdat(&mut self, size: u64, last: bool) -> Option<Event> {
         let refusal = self.message_refusal();
         let first = refusal.is_none() && self.message.is_none();
+        if self.message.is_none() {
+            self.body_begins();
+        }
         self.phase = Phase::Chunk(Chunk {
             size,
             left: size,

@@ -95,6 +95,13 @@ pub struct Limits {
     /// Permanent failures since the last accepted message; then the session ends with 421. Zero
     /// sets no bound. A 452 for too many recipients counts only where as many again are tried.
     pub errors: u32,
+    /// Bytes of a refused message that are read for the sake of its reply, beyond `message_size`
+    /// and counted from the message's start; then the reply comes early and the session ends. Zero
+    /// sets no bound.
+    pub refused_size: u64,
+    /// Bytes a second with which a message has to come on the whole, once [`Timeouts::body`] has
+    /// passed; a slower one ends with 421. Zero sets no bound.
+    pub body_rate: u64,
     /// Bytes of a message's header section; for more the answer is 552 5.3.4.
     pub header_size: usize,
     /// `Received:` and `Delivered-To:` lines of a header section; at so many the message is taken
@@ -116,6 +123,8 @@ impl Default for Limits {
             recipients: 1000,
             message_size: 0,
             errors: 20,
+            refused_size: 256 * 1024 * 1024,
+            body_rate: 100,
             header_size: 256 * 1024,
             hops: 100,
             input_buffer: 64 * 1024,
@@ -133,6 +142,9 @@ pub struct Timeouts {
     pub command: Duration,
     /// Between two pieces of a body.
     pub body: Duration,
+    /// Between the greeting, or the last message that was taken, and the next one's beginning,
+    /// however busy the peer is. What the application takes is not counted.
+    pub session: Duration,
 }
 
 impl Default for Timeouts {
@@ -140,6 +152,7 @@ impl Default for Timeouts {
         Self {
             command: Duration::from_secs(300),
             body: Duration::from_secs(300),
+            session: Duration::from_secs(3600),
         }
     }
 }

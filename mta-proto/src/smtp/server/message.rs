@@ -13,6 +13,8 @@ pub(super) struct Message {
     header: HeaderWatch,
     /// Bytes handed out.
     size: u64,
+    /// Bytes that came for it, as they came.
+    came: u64,
     /// Why it is bad; from then on its bytes are only consumed.
     bad: Option<AbortReason>,
     /// The application does not know yet that it is bad.
@@ -26,6 +28,7 @@ impl Message {
             unstuffer: Unstuffer::new(config.newline, config.line_ends),
             header: HeaderWatch::default(),
             size: 0,
+            came: 0,
             bad: None,
             abort_due: false,
             ended: false,
@@ -48,6 +51,14 @@ impl Message {
         self.abort_due
     }
 
+    /// Tells whether the message is bad and so long, `more` bytes yet to come included, that the
+    /// rest is not waited for.
+    pub(super) fn is_beyond_patience(&self, more: u64, limits: &Limits) -> bool {
+        let most = limits.message_size.saturating_add(limits.refused_size);
+        let came = self.came.saturating_add(more);
+        self.bad.is_some() && limits.refused_size > 0 && came > most
+    }
+
     /// Tells once that the message turned out bad.
     pub(super) fn take_abort(&mut self) -> Option<AbortReason> {
         std::mem::take(&mut self.abort_due)
@@ -57,13 +68,19 @@ impl Message {
 
     /// Takes what there is of DATA; returns text to hand out, perhaps empty.
     pub(super) fn dots(&mut self, input: &mut BytesMut, limits: &Limits) -> Bytes {
+        let before = input.len();
         let decoded = self.unstuffer.dots(input);
+        self.came = self
+            .came
+            .saturating_add(before.saturating_sub(input.len()) as u64);
         self.judge(decoded, limits)
     }
 
     /// Takes what there is of a chunk; returns text to hand out, perhaps empty.
     pub(super) fn chunk(&mut self, input: &mut BytesMut, left: &mut u64, limits: &Limits) -> Bytes {
+        let before = *left;
         let decoded = self.unstuffer.chunk(input, left);
+        self.came = self.came.saturating_add(before.saturating_sub(*left));
         self.judge(decoded, limits)
     }
 

@@ -15,9 +15,9 @@ impl Server {
             self.end(AbortReason::Closed);
             return None;
         };
-        if message.ended() {
+        if message.ended() || message.is_beyond_patience(0, &self.config.limits) {
             self.phase = Phase::Command;
-            return self.end_of_message();
+            return self.end_of_message(0);
         }
         let input = self.wire.input_mut();
         let before = input.len();
@@ -35,6 +35,21 @@ impl Server {
         };
         let limits = &self.config.limits;
         let wanted = self.message.as_mut().filter(|_| chunk.refusal.is_none());
+        let left = chunk.left;
+        if wanted
+            .as_ref()
+            .is_some_and(|message| message.is_beyond_patience(left, limits))
+        {
+            self.phase = Phase::Command;
+            return self.end_of_message(left);
+        }
+        let most = limits.refused_size;
+        if wanted.is_none() && most > 0 && left > most {
+            let refusal = chunk.refusal.take();
+            self.reply(&refusal.unwrap_or(replies::MAIL_FIRST));
+            self.end(AbortReason::Closed);
+            return None;
+        }
         let input = self.wire.input_mut();
         let before = input.len();
         if chunk.left > 0 {
@@ -79,18 +94,22 @@ impl Server {
         }
         let bad = self.message.as_ref().is_none_or(|m| m.bad().is_some());
         if chunk.last || bad {
-            return self.end_of_message();
+            return self.end_of_message(0);
         }
         self.reply(&replies::chunk_taken(chunk.size));
         None
     }
 
-    fn end_of_message(&mut self) -> Option<Action<Event>> {
+    /// `left` bytes of it are still to come, and nobody waits for them.
+    fn end_of_message(&mut self, left: u64) -> Option<Action<Event>> {
         self.since = self.now;
         let message = self.message.take()?;
         self.transaction = None;
         if let Some(reason) = message.bad() {
             self.refuse(&replies::bad_message(reason));
+            if message.is_beyond_patience(left, &self.config.limits) {
+                self.end(AbortReason::Closed);
+            }
             return None;
         }
         let ticket = self.ask(Kind::Commit);

@@ -29,6 +29,7 @@ use mta_core::Mono;
 use questions::{Kind, Slot};
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// One session of an SMTP server.
 ///
@@ -79,6 +80,12 @@ pub struct Server {
     now: Mono,
     /// When the peer was last waited for anew.
     since: Mono,
+    /// When a message was last taken.
+    useful: Mono,
+    /// When the body under way began.
+    body_since: Mono,
+    /// The input used up by then.
+    body_from: u64,
     /// The input seen so far.
     received: u64,
     /// The application had the word since the last poll.
@@ -166,6 +173,9 @@ impl Server {
             tls: false,
             now,
             since: now,
+            useful: now,
+            body_since: now,
+            body_from: 0,
             received: 0,
             application_spoke: false,
         }
@@ -285,16 +295,36 @@ impl Server {
         self.wire.release_idle();
     }
 
+    /// Begins to measure how fast a body comes.
+    fn body_begins(&mut self) {
+        self.body_since = self.now;
+        let waiting = self.wire.input().len() as u64;
+        self.body_from = self.wire.received().saturating_sub(waiting);
+    }
+
+    /// When the body has come too slowly on the whole, if no more comes until then.
+    fn body_deadline(&self) -> Option<Mono> {
+        let came = self.wire.received().saturating_sub(self.body_from);
+        let earned = came.checked_div(self.config.limits.body_rate)?;
+        Some(self.body_since + self.config.timeouts.body + Duration::from_secs(earned))
+    }
+
     const fn in_body(&self) -> bool {
         matches!(self.phase, Phase::Data | Phase::Chunk(_))
     }
 
     /// Learns the time, and whether the peer has to be waited for anew.
     fn note(&mut self, now: Mono) {
+        let passed = now.since(self.now);
         self.now = now;
         let heard = self.received != self.wire.received();
         self.received = self.wire.received();
-        if std::mem::take(&mut self.application_spoke) || (heard && self.in_body()) {
+        let application_spoke = std::mem::take(&mut self.application_spoke);
+        if application_spoke {
+            self.useful = self.useful + passed;
+            self.body_since = self.body_since + passed;
+        }
+        if application_spoke || (heard && self.in_body()) {
             self.since = now;
         }
     }
@@ -329,12 +359,15 @@ impl Machine for Server {
             return None;
         }
         let timeouts = &self.config.timeouts;
-        let patience = if self.in_body() {
-            timeouts.body
+        let (silent, slow) = if self.in_body() {
+            (timeouts.body, self.body_deadline())
+        } else if self.message.is_some() {
+            (timeouts.command, self.body_deadline())
         } else {
-            timeouts.command
+            (timeouts.command, Some(self.useful + timeouts.session))
         };
-        Some(self.since + patience)
+        let silent = self.since + silent;
+        Some(slow.map_or(silent, |slow| slow.min(silent)))
     }
 
     fn wire(&self) -> &Wire {

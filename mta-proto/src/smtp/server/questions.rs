@@ -96,6 +96,7 @@ impl Server {
             Kind::Data => {
                 self.message = Some(Message::new(&self.config));
                 self.phase = Phase::Data;
+                self.body_begins();
                 replies::GO_AHEAD
             }
             // The chunk is on its way already, and is answered when it is here.
@@ -105,6 +106,7 @@ impl Server {
             }
             Kind::Commit => {
                 self.errors = 0;
+                self.useful = self.now;
                 replies::OK
             }
         };

@@ -8,6 +8,7 @@ use mta_core::report::Outcome;
 use mta_proto::smtp::client::{Chunk, Client, Config, Event, Tls, Transaction};
 use mta_proto::{Action, Machine};
 use std::sync::Arc;
+use std::time::Duration;
 
 const BAD: &str = "Z Connected to 192.0.2.1 but its reply was bad:";
 
@@ -315,6 +316,47 @@ fn random_server(random: &mut Random) -> Vec<u8> {
     let mut input = b"220 hi\r\n250-hi\r\n250-STARTTLS\r\n250 PIPELINING\r\n".to_vec();
     (0..60).for_each(|_| input.extend_from_slice(words[random.below(words.len())]));
     input
+}
+
+#[test]
+fn a_server_that_takes_byte_by_byte_is_given_up() {
+    let config = Config {
+        body_rate: 10,
+        ..Config::default()
+    };
+    let mut client = Client::new(Arc::new(config), "mx", Mono::ZERO);
+    let replies = b"220 hi\r\n250 hi\r\n250 ok\r\n250 ok\r\n354 go\r\n";
+    let mut replies = replies.split_inclusive(|&b| b == b'\n');
+    let mut now = Mono::ZERO;
+    let mut turns = 0;
+    let reports = loop {
+        turns += 1;
+        assert!(turns < 1000, "the connection does not end");
+        match client.poll(now) {
+            Action::Read => {
+                let unsent = client.wire().output().len();
+                client.wire_mut().advance_output(unsent);
+                client.wire_mut().push(replies.next().unwrap());
+            }
+            Action::Event(Event::Ready { .. }) => {
+                let to = [address("a@example.org")];
+                let mail = Transaction::new(address("me@example.org"), to);
+                assert_eq!(client.begin(mail), Ok(()));
+            }
+            Action::Event(Event::Need(ticket)) => {
+                client.chunk(ticket, Chunk::Bytes(Bytes::from(vec![b'x'; 40_000])));
+            }
+            Action::Event(Event::Finished(reports)) => break reports,
+            Action::Write => {
+                client.wire_mut().advance_output(1);
+                now = now + Duration::from_secs(100);
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    assert_eq!(reports[0].outcome, Outcome::Deferral);
+    // The peace of data_block is over, and nobody waits for 200 bytes to earn the next 20 seconds.
+    assert_eq!(now, Mono::ZERO + Duration::from_secs(200));
 }
 
 /// Answers whatever a client asks for with one of the possible answers.

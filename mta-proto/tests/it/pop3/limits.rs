@@ -74,6 +74,41 @@ fn a_login_cannot_be_put_off_for_ever() {
 }
 
 #[test]
+fn a_reader_who_takes_byte_by_byte_loses_the_maildrop_after_a_day() {
+    let mut server = server();
+    login(&mut server, Listing::new(1));
+    let mut now = Mono::ZERO;
+    let mut hours = 0;
+    while server.poll(now) == Action::Read {
+        server.wire_mut().push(b"NOOP\r\n");
+        server.wire_mut().advance_output(1);
+        now = now + Duration::from_secs(360);
+        hours += 1;
+        assert!(hours < 1000, "the session does not end");
+    }
+    assert_eq!(server.poll(now), Action::Close);
+    assert_eq!(now, Mono::ZERO + Duration::from_secs(86_400));
+}
+
+#[test]
+fn a_session_that_is_shown_shows_no_password() {
+    let mut server = server();
+    server
+        .wire_mut()
+        .push(b"USER joe\r\nPASS open sesame\r\nPASS open sesame\r\n");
+    let before = format!("{server:?}");
+    let event = server.poll(Mono::ZERO);
+    for shown in [before, format!("{server:?}"), format!("{event:?}")] {
+        let as_numbers = format!("{:?}", b"sesame");
+        let as_numbers = as_numbers.trim_matches(['[', ']']);
+        assert!(
+            !shown.contains("sesame") && !shown.contains(as_numbers),
+            "{shown}"
+        );
+    }
+}
+
+#[test]
 fn a_slow_application_is_not_the_clients_fault() {
     let mut server = server();
     server.wire_mut().push(b"USER joe\r\nPASS x\r\n");

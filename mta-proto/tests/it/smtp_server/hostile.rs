@@ -86,6 +86,63 @@ fn a_message_may_be_as_large_as_the_limit_and_no_larger() {
 }
 
 #[test]
+fn a_refused_message_is_not_read_forever() {
+    let open = "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n";
+    let rest = |n| "y".repeat(n);
+    // Above 20 + 50 bytes nobody waits for the rest of a refused message.
+    let rows: [(&str, String, &[u16]); 8] = [
+        (
+            "refused, short",
+            format!("{open}DATA\r\na\0{}\r\n.\r\nNOOP\r\n", rest(60)),
+            &[220, 250, 250, 354, 554, 250],
+        ),
+        (
+            "refused, long",
+            format!("{open}DATA\r\na\0{}\r\n.\r\nNOOP\r\n", rest(70)),
+            &[220, 250, 250, 354, 554],
+        ),
+        (
+            "refused, endless",
+            format!("{open}DATA\r\na\0{}", rest(70)),
+            &[220, 250, 250, 354, 554],
+        ),
+        (
+            "too large, short",
+            format!("{open}DATA\r\n{}\r\n.\r\nNOOP\r\n", rest(65)),
+            &[220, 250, 250, 354, 552, 250],
+        ),
+        (
+            "too large, long",
+            format!("{open}DATA\r\n{}\r\n.\r\nNOOP\r\n", rest(66)),
+            &[220, 250, 250, 354, 552],
+        ),
+        (
+            "a chunk too large",
+            format!("{open}BDAT 9999999\r\n{}", rest(30)),
+            &[220, 250, 250, 552],
+        ),
+        (
+            "a chunk out of place",
+            "BDAT 50\r\n".to_owned() + &rest(50) + "NOOP\r\n",
+            &[220, 503, 250],
+        ),
+        (
+            "a large chunk out of place",
+            "BDAT 51\r\n".to_owned() + &rest(51) + "NOOP\r\n",
+            &[220, 503],
+        ),
+    ];
+    let config = config(|c| {
+        c.limits.message_size = 20;
+        c.limits.refused_size = 50;
+    });
+    for (name, input, codes) in rows {
+        let trace = oracle::check(&config, input.as_bytes(), &[1, 7]);
+        assert_eq!(trace.codes(), codes, "{name}");
+    }
+}
+
+#[test]
 fn hanging_up_anywhere_ends_in_an_abort() {
     let config = config(|_| {});
     let input = b"EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\r\n.\r\n\

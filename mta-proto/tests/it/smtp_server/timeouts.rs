@@ -14,6 +14,7 @@ fn session() -> Session {
     let config = config(|config| {
         config.timeouts.command = Duration::from_secs(100);
         config.timeouts.body = Duration::from_secs(30);
+        config.limits.body_rate = 0;
     });
     Session::new(&config, Answering::AtOnce)
 }
@@ -81,6 +82,88 @@ fn trickling_prolongs_a_body_but_not_a_command() {
     }
     say(&mut session, "\r\n.\r\nQUIT\r\n");
     assert!(session.trace.seen.contains(&Seen::End(51)));
+}
+
+const OPEN: &str = "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\n";
+
+/// Says `piece` every ten seconds until the session ends; returns for how long.
+fn trickle(open: &str, piece: &str) -> u64 {
+    let config = config(|config| {
+        config.timeouts.body = Duration::from_secs(30);
+        config.limits.body_rate = 2;
+    });
+    let mut session = Session::new(&config, Answering::AtOnce);
+    say(&mut session, open);
+    for tens in 1..1000 {
+        session.now = session.now + Duration::from_secs(10);
+        if session.settle() {
+            let last = session.trace.seen.last();
+            assert_eq!(last, Some(&Seen::Abort(AbortReason::Timeout)));
+            return tens * 10;
+        }
+        say(&mut session, piece);
+    }
+    0
+}
+
+#[test]
+fn a_body_that_trickles_ends_when_it_falls_behind_its_rate() {
+    let data = format!("{OPEN}DATA\r\n");
+    let bdat = format!("{OPEN}BDAT 1000000\r\n");
+    let rows = [
+        ("DATA at a tenth of a byte a second", &data, "x", 40),
+        ("DATA at one byte a second", &data, "0123456789", 50),
+        ("a chunk at one byte a second", &bdat, "0123456789", 50),
+        ("chunks of ten bytes", &OPEN.to_owned(), "BDAT 1\r\nx", 60),
+        (
+            "DATA at two bytes a second",
+            &data,
+            "01234567890123456789",
+            0,
+        ),
+    ];
+    for (name, open, piece, seconds) in rows {
+        assert_eq!(trickle(open, piece), seconds, "{name}");
+    }
+}
+
+#[test]
+fn a_body_is_not_late_because_the_store_is_slow() {
+    let config = config(|config| {
+        config.timeouts.body = Duration::from_secs(30);
+        config.limits.body_rate = 1000;
+    });
+    let mut session = Session::new(&config, Answering::AtOnce);
+    say(&mut session, &format!("{OPEN}DATA\r\n"));
+    session.server.wire_mut().push(b"text\r\n");
+    assert!(matches!(
+        session.server.poll(session.now),
+        Action::Event(Event::Body(_))
+    ));
+    session.now = session.now + Duration::from_secs(500);
+    assert!(!session.settle());
+    let left = session.now + Duration::from_secs(30);
+    assert_eq!(session.server.deadline(), Some(left));
+}
+
+#[test]
+fn a_session_that_brings_no_message_ends_however_busy_it_is() {
+    let config = config(|config| config.timeouts.session = Duration::from_secs(1000));
+    for (name, said, ends) in [
+        ("NOOP", "NOOP\r\n", true),
+        ("transactions given up", &*format!("{OPEN}RSET\r\n"), true),
+        ("messages", &*format!("{OPEN}DATA\r\nx\r\n.\r\n"), false),
+    ] {
+        let mut session = Session::new(&config, Answering::AtOnce);
+        session.settle();
+        let mut ended = false;
+        for _ in 0..20 {
+            say(&mut session, said);
+            session.now = session.now + Duration::from_secs(100);
+            ended = ended || session.settle();
+        }
+        assert_eq!(ended, ends, "{name}");
+    }
 }
 
 #[test]
