@@ -55,6 +55,27 @@ impl Bound {
     }
 }
 
+/// Descriptors that sessions leave to queue, deliveries, DNS and log, at most.
+const RESERVED: usize = 512;
+/// Descriptors of a session: its connection and the file it writes or reads.
+const PER_SESSION: usize = 2;
+
+/// Cuts the wanted numbers of SMTP and POP3 sessions in proportion to what `files` open files allow.
+#[must_use]
+pub fn room_for_sessions(files: usize, (smtp, pop3): (usize, usize)) -> (usize, usize) {
+    let room = files.saturating_sub(RESERVED.min(files / 2)) / PER_SESSION;
+    let wanted = smtp.saturating_add(pop3);
+    if wanted <= room {
+        return (smtp, pop3);
+    }
+    // In 128 bits nothing overflows, and the result is smaller than what went in.
+    let share = |part: usize| {
+        let share = (part as u128 * room as u128) / wanted.max(1) as u128;
+        usize::try_from(share).unwrap_or(part).clamp(1, part.max(1))
+    };
+    (share(smtp), share(pop3))
+}
+
 /// Counts the sessions of one service and those of each client address.
 #[derive(Debug)]
 pub struct Gate {
@@ -220,6 +241,22 @@ fn refuse(mut stream: TcpStream, peer: SocketAddr, service: &Service, reason: &'
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sessions_leave_descriptors_for_everything_else() {
+        let rows = [
+            ("plenty", 20_000, (4000, 4000), (4000, 4000)),
+            ("just enough", 16_512, (4000, 4000), (4000, 4000)),
+            ("too few", 1024, (4000, 4000), (128, 128)),
+            ("unequal", 1024, (3000, 1000), (192, 64)),
+            ("hardly any", 20, (4000, 4000), (2, 2)),
+            ("none", 0, (10, 10), (1, 1)),
+            ("no bound wanted", 1024, (usize::MAX, 1), (256, 1)),
+        ];
+        for (name, files, wanted, room) in rows {
+            assert_eq!(room_for_sessions(files, wanted), room, "{name}");
+        }
+    }
 
     #[test]
     fn places_are_bounded_and_given_back() {

@@ -2,7 +2,7 @@
 
 use crate::accounts::{self, Logins};
 use crate::cli::Serve;
-use crate::config::Config;
+use crate::config::{Config, Limits};
 use crate::engine::{Engine, News, Parts};
 use crate::home::Home;
 use crate::listen::{self, Bound, Gate, Service};
@@ -12,8 +12,9 @@ use crate::pop3_service::InUse;
 use crate::privileges::{self, Privileges};
 use crate::remote::Remote;
 use crate::server::{self, Pools, Server};
+use crate::signals::Signals;
 use crate::stop::{Phase, Stop, Stopper};
-use crate::{Failure, pop3_service, signals, smtp_service, watch};
+use crate::{Failure, pop3_service, smtp_service, watch};
 use driver::{Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
 use mta_core::queue::{PerChannel, Recovered};
 use mta_store::files::RealFiles;
@@ -40,7 +41,7 @@ struct Listeners {
 /// # Errors
 /// Fails where it cannot start; once it runs it lives until it is told to stop.
 pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
-    let config = settings(&home, arguments)?;
+    let mut config = settings(&home, arguments)?;
     let listeners = Listeners {
         smtp: listen::bind("smtp", &config.smtp)?,
         pop3: listen::bind("pop3", &config.pop3)?,
@@ -57,7 +58,7 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     let log = Log::start()
         .map_err(|error| Failure::temporary(format!("unable to start the log: {error}")))?;
     say_privileges(&privileges);
-    raise_file_limit();
+    fit_sessions(&mut config.limits);
     server::tell(&findings);
     let standing = recover(&queue)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -82,10 +83,11 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
             news,
             tell: tell.clone(),
         };
+        let signals = Signals::catch()?;
         let engine = tokio::spawn(Engine::new(parts, standing).run(server.stop()));
         watch::start(&server, &tell)?;
         let gates = open(&server, listeners, out)?;
-        signals::until_stopped(&server, &tell).await?;
+        signals.until_stopped(&server, &tell).await;
         finish(&server, &stopper, &gates, engine).await;
         Ok::<_, Failure>(())
     });
@@ -126,13 +128,29 @@ fn say_privileges(privileges: &Privileges) {
     }
 }
 
-/// Many connections need many descriptors; what the system allows is taken.
-fn raise_file_limit() {
+/// Many connections need many descriptors: what the system allows is taken, and where that is too
+/// little there are fewer sessions, so that queue and deliveries always have theirs.
+fn fit_sessions(limits: &mut Limits) {
     use nix::sys::resource::{Resource, getrlimit, setrlimit};
-    let raised = getrlimit(Resource::RLIMIT_NOFILE)
-        .and_then(|(_, most)| setrlimit(Resource::RLIMIT_NOFILE, most, most));
-    if let Err(error) = raised {
-        tracing::warn!("unable to raise the limit of open files: {error}");
+    let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(_, most)| {
+        setrlimit(Resource::RLIMIT_NOFILE, most, most)?;
+        Ok(most)
+    });
+    let files = match raised {
+        Ok(files) => files,
+        Err(error) => {
+            tracing::warn!("unable to raise the limit of open files: {error}");
+            return;
+        }
+    };
+    let wanted = (limits.smtp_sessions, limits.pop3_sessions);
+    let room = listen::room_for_sessions(usize::try_from(files).unwrap_or(usize::MAX), wanted);
+    if room != wanted {
+        (limits.smtp_sessions, limits.pop3_sessions) = room;
+        let (smtp, pop3) = room;
+        tracing::warn!(
+            "with {files} open files at most there is room for {smtp} SMTP and {pop3} POP3 sessions"
+        );
     }
 }
 

@@ -7,27 +7,42 @@ use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
 
-/// Obeys signals until one says to stop.
-///
-/// # Errors
-/// Fails where the system lets no signal be caught.
-pub async fn until_stopped(
-    server: &Arc<Server>,
-    tell: &UnboundedSender<News>,
-) -> Result<(), Failure> {
-    let [mut term, mut int] = [
-        catch(SignalKind::terminate())?,
-        catch(SignalKind::interrupt())?,
-    ];
-    let [mut hup, mut alarm] = [catch(SignalKind::hangup())?, catch(SignalKind::alarm())?];
-    loop {
-        tokio::select! {
-            _ = term.recv() => return Ok(()),
-            _ = int.recv() => return Ok(()),
-            _ = hup.recv() => reload(server, tell).await,
-            _ = alarm.recv() => {
-                // The engine lives as long as this task.
-                let _ = tell.send(News::RetryAll);
+/// The signals that are obeyed. Once this is made none of them kills the process, and none is lost.
+#[derive(Debug)]
+pub struct Signals {
+    stop: [Signal; 2],
+    hup: Signal,
+    alarm: Signal,
+}
+
+impl Signals {
+    /// Begins to catch; needs a runtime.
+    ///
+    /// # Errors
+    /// Fails where the system lets no signal be caught.
+    pub fn catch() -> Result<Self, Failure> {
+        Ok(Self {
+            stop: [
+                catch(SignalKind::terminate())?,
+                catch(SignalKind::interrupt())?,
+            ],
+            hup: catch(SignalKind::hangup())?,
+            alarm: catch(SignalKind::alarm())?,
+        })
+    }
+
+    /// Obeys signals until one says to stop.
+    pub async fn until_stopped(mut self, server: &Arc<Server>, tell: &UnboundedSender<News>) {
+        let [term, int] = &mut self.stop;
+        loop {
+            tokio::select! {
+                _ = term.recv() => return,
+                _ = int.recv() => return,
+                _ = self.hup.recv() => reload(server, tell).await,
+                _ = self.alarm.recv() => {
+                    // The engine lives as long as this task.
+                    let _ = tell.send(News::RetryAll);
+                }
             }
         }
     }
