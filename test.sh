@@ -25,7 +25,7 @@ stage() { # NAME COMMAND...
 packages() {
     local missing=() pair
     for pair in curl:curl swaks:swaks smtp-source:postfix mpop:mpop fetchmail:fetchmail \
-        cdb:tinycdb openssl:openssl python3:python3 mkfs.ext4:e2fsprogs mount:mount cc:gcc c++:g++; do
+        cdb:tinycdb openssl:openssl python3:python3 mkfs.ext4:e2fsprogs mount:mount kill:procps cc:gcc c++:g++; do
         PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     [ ${#missing[@]} -eq 0 ] && return 0
@@ -40,11 +40,14 @@ packages() {
     skipped+=("installing ${missing[*]}: apt-get could not")
 }
 
+# The long versions are marked as ignored; properties get more cases through proptest's own variable.
 run_tests() {
     if cargo nextest --version >/dev/null 2>&1; then
-        cargo nextest run --workspace --no-fail-fast
+        if [ $long = 1 ]; then set -- --run-ignored all; fi
+        cargo nextest run --workspace --no-fail-fast "$@"
     else
-        cargo test --workspace --no-fail-fast --lib --bins --tests
+        if [ $long = 1 ]; then set -- -- --include-ignored; fi
+        cargo test --workspace --no-fail-fast --lib --bins --tests "$@"
     fi
 }
 
@@ -58,7 +61,7 @@ packages
 export PATH=$PATH:/usr/sbin:/sbin
 export MTA_TEST_SKIPS=$target/skipped-tests
 mkdir -p "$target" && : >"$MTA_TEST_SKIPS"
-if [ $long = 1 ]; then export MTA_TEST_LONG=1; fi
+if [ $long = 1 ]; then export PROPTEST_CASES=${PROPTEST_CASES:-5000}; fi
 
 stage 'formatting' cargo fmt --all --check
 stage 'clippy' cargo clippy --workspace --all-targets --locked -- -D warnings
