@@ -19,11 +19,13 @@ pub mod mx;
 pub mod policy;
 pub mod ports;
 mod punycode;
+pub mod qq;
 pub mod queue;
 pub mod received;
 pub mod report;
 pub mod rewrite;
 pub mod schedule;
+pub mod tcpto;
 pub mod time;
 pub mod verp;
 
