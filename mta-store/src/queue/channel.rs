@@ -31,6 +31,23 @@ impl<F: Files> Queue<F> {
         channel: Channel,
         visit: &mut dyn FnMut(Pending),
     ) -> Result<(), QueueError> {
+        self.each_recipient(id, channel, &mut |one, done| {
+            if !done {
+                visit(one);
+            }
+        })
+    }
+
+    /// Shows all recipients on a channel with whether they are done, in file order and bounded memory.
+    ///
+    /// # Errors
+    /// [`QueueError::Broken`] where the file makes no sense.
+    pub fn each_recipient(
+        &self,
+        id: MessageId,
+        channel: Channel,
+        visit: &mut dyn FnMut(Pending, bool),
+    ) -> Result<(), QueueError> {
         let path = self.paths().channel(id, channel);
         let file = match self.open_regular(&path) {
             Err(e) if e.is_missing() => return Ok(()),
@@ -38,14 +55,19 @@ impl<F: Files> Queue<F> {
         };
         let mut records = Records::new(&file, &path);
         while let Some(record) = records.next()? {
-            match record.letter {
-                b'T' => visit(Pending {
-                    offset: record.offset,
-                    address: address(record.value),
-                }),
-                b'D' => {}
+            let done = match record.letter {
+                b'T' => false,
+                b'D' => true,
                 _ => return Err(records.broken("expected T and D records")),
-            }
+            };
+            let address = address(record.value);
+            visit(
+                Pending {
+                    offset: record.offset,
+                    address,
+                },
+                done,
+            );
         }
         Ok(())
     }

@@ -121,6 +121,16 @@ impl<F: Files> Queue<F> {
     /// # Errors
     /// Fails where `dir` is no queue or our directories cannot be made.
     pub fn open(files: Arc<F>, dir: impl Into<PathBuf>) -> Result<Self, QueueError> {
+        let queue = Self::look_at(files, dir)?;
+        queue.paths().make_own(queue.files())?;
+        Ok(queue)
+    }
+
+    /// Opens a queue to read it, or to put messages without parameters into it; nothing is made.
+    ///
+    /// # Errors
+    /// Fails where `dir` is no queue.
+    pub fn look_at(files: Arc<F>, dir: impl Into<PathBuf>) -> Result<Self, QueueError> {
         let layout = Layout::new(dir);
         for path in layout.original_dirs() {
             let stat = files.stat(&path).at("find", &path)?;
@@ -128,8 +138,17 @@ impl<F: Files> Queue<F> {
                 return Err(QueueError::broken(path, "expected a directory"));
             }
         }
-        layout.make_own(&*files)?;
         Ok(Self::with_layout(files, layout))
+    }
+
+    /// Lists the messages in state S5, in ascending order.
+    ///
+    /// # Errors
+    /// Fails where a directory cannot be read.
+    pub fn preprocessed(&self) -> Result<Vec<MessageId>, QueueError> {
+        let mut ids = self.ids("info")?;
+        ids.sort_unstable();
+        Ok(ids)
     }
 
     /// Makes a queue as qmail's installer does, or completes one, and makes it durable.

@@ -90,7 +90,7 @@ impl<F: Files> Queue<F> {
     }
 
     /// Lists the numbers in the directories of one kind.
-    fn ids(&self, kind: &str) -> Result<Vec<MessageId>, QueueError> {
+    pub(super) fn ids(&self, kind: &str) -> Result<Vec<MessageId>, QueueError> {
         let mut ids = Vec::new();
         for dir in self.paths().dirs_of(kind) {
             let mut visit = |name: &std::ffi::OsStr| ids.extend(parse_id(name));
