@@ -1,7 +1,9 @@
 //! Descriptors that whoever started us left open: checkpassword's 3, UCSPI's 6 and 7, a listening socket.
 
 use std::io;
-use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::unix::process::CommandExt;
+use std::process::Command;
 
 /// The lowest number that a copy gets: 0 to 9 are the ones that programs agree on.
 const ABOVE: libc::c_int = 10;
@@ -26,6 +28,63 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     // SAFETY: F_DUPFD_CLOEXEC takes an integer and touches no memory of ours. Any number may be
     // passed: one that is not open gives EBADF, and the original is neither closed nor changed.
     let copy = unsafe { libc::fcntl(number, libc::F_DUPFD_CLOEXEC, ABOVE) };
+    if copy < 0 {
+        return Err(io::Error::last_os_error());
+    }
+    // SAFETY: the kernel has just made `copy` for this call, so nothing else owns it.
+    Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Gives a child a descriptor under a number of its own, 3 to 9: checkpassword's 3, a queue program's 6.
+/// What this process has under that number stays as it is.
+///
+/// # Errors
+/// Fails where the number is not 3 to 9, or where no more descriptors are to be had.
+///
+/// ```
+/// use std::io::{Read, Write};
+/// let (mut reader, writer) = std::io::pipe()?;
+/// let mut shell = std::process::Command::new("/bin/sh");
+/// sys::pass(shell.args(["-c", "echo told >&6"]), writer.into(), 6)?;
+/// shell.status()?;
+/// drop(shell);
+/// let mut heard = String::new();
+/// reader.read_to_string(&mut heard)?;
+/// assert_eq!(heard, "told\n");
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[expect(
+    unsafe_code,
+    reason = "std has no way to give a child descriptors beyond the first three"
+)]
+pub fn pass(command: &mut Command, descriptor: OwnedFd, number: RawFd) -> io::Result<()> {
+    if !(3..ABOVE).contains(&number) {
+        return Err(io::ErrorKind::InvalidInput.into());
+    }
+    let source = adopt(descriptor.as_raw_fd())?;
+    drop(descriptor);
+    let taken = occupy(&source, number)?;
+    let place = move || {
+        // Kept so that no descriptor of std's own gets the number before the child has it.
+        let _ = &taken;
+        // SAFETY: dup2 takes two integers and touches no memory of ours. In the child, between fork
+        // and exec, nothing else uses `number`: std's own descriptors got others, see `occupy`.
+        match unsafe { libc::dup2(source.as_raw_fd(), number) } {
+            -1 => Err(io::Error::last_os_error()),
+            _ => Ok(()),
+        }
+    };
+    // SAFETY: the closure only calls dup2 and reads errno, both allowed between fork and exec.
+    unsafe { command.pre_exec(place) };
+    Ok(())
+}
+
+/// Makes sure that something is open under `number`, and keeps it.
+#[expect(unsafe_code, reason = "see `adopt`")]
+fn occupy(source: &OwnedFd, number: RawFd) -> io::Result<OwnedFd> {
+    // SAFETY: as in `adopt`; the lowest free number from `number` on is given, so that `number`
+    // itself is in use afterwards.
+    let copy = unsafe { libc::fcntl(source.as_raw_fd(), libc::F_DUPFD_CLOEXEC, number) };
     if copy < 0 {
         return Err(io::Error::last_os_error());
     }

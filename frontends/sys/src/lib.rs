@@ -1,11 +1,11 @@
 //! What programs need of the system beyond std: inherited descriptors, exec, giving up root (checkpassword, UCSPI).
 //!
-//! The only crate with `unsafe`, which is two calls in [`descriptor`].
+//! The only crate with `unsafe`, which is a few calls in [`descriptor`].
 
 pub mod descriptor;
 pub mod exec;
 pub mod privileges;
 
-pub use descriptor::adopt;
+pub use descriptor::{adopt, pass};
 pub use exec::exec;
 pub use privileges::drop_privileges;

@@ -95,3 +95,34 @@ fn child_drops_privileges() {
     assert!(nix::unistd::setuid(Uid::from_raw(0)).is_err());
     sys::drop_privileges(NOBODY, NOBODY, &[]).unwrap();
 }
+
+#[test]
+fn a_child_gets_a_descriptor_under_the_number_asked_for() {
+    for number in [3, 6, 9] {
+        let (mut reader, writer) = std::io::pipe().unwrap();
+        let mut shell = Command::new("/bin/sh");
+        shell.args(["-c", &format!("echo told >&{number}")]);
+        sys::pass(&mut shell, writer.into(), number).unwrap();
+        assert!(shell.status().unwrap().success());
+        drop(shell);
+        let mut heard = String::new();
+        reader.read_to_string(&mut heard).unwrap();
+        assert_eq!(heard, "told\n", "{number}");
+    }
+}
+
+#[test]
+fn a_program_that_does_not_start_is_noticed_although_a_descriptor_is_passed() {
+    let (_reader, writer) = std::io::pipe().unwrap();
+    let mut nothing = Command::new("/no/such/program");
+    sys::pass(&mut nothing, writer.into(), 3).unwrap();
+    assert_eq!(nothing.spawn().unwrap_err().kind(), ErrorKind::NotFound);
+}
+
+#[test]
+fn the_first_three_descriptors_are_not_passed_this_way() {
+    for number in [-1, 0, 2, 10] {
+        let (_reader, writer) = std::io::pipe().unwrap();
+        assert!(sys::pass(&mut Command::new("true"), writer.into(), number).is_err());
+    }
+}
