@@ -14,6 +14,7 @@ pub mod delivered;
 pub mod dns;
 pub mod dotqmail;
 pub mod envelope;
+pub mod getpw;
 pub mod log;
 pub mod mx;
 pub mod policy;

@@ -1,4 +1,4 @@
-//! A crash-safe queue and Maildir in qmail's layout, behind one port for file calls (INTERNALS, maildir(5)).
+//! A crash-safe queue, Maildir and mbox in qmail's layout, behind one port for file calls (INTERNALS, maildir(5), mbox(5)).
 //!
 //! Everything here is synchronous and is written once against [`files::Files`]. The operating
 //! system's files are [`files::RealFiles`] (feature `real-files`, on by default); a file system that
@@ -13,4 +13,5 @@ pub mod control_dir;
 pub mod dir_syncs;
 pub mod files;
 pub mod maildir;
+pub mod mbox;
 pub mod queue;

@@ -8,13 +8,17 @@
 //! the instructions out in order.
 
 mod candidates;
+mod environment;
 mod forward;
 mod lines;
 mod program;
 mod search;
+mod spoken;
 
 pub use candidates::{Candidate, candidates};
+pub use environment::{Facts, Variable, environment, safe};
 pub use forward::{Did, OwnerFiles, new_sender, owner_names};
 pub use lines::{Instruction, parse};
 pub use program::{ProgramEnd, simple_words};
 pub use search::{Chosen, Found, Unopened, check_home, search};
+pub use spoken::{REPORT_MAX, cut_report};

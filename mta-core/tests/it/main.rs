@@ -8,6 +8,8 @@ mod cdb;
 mod control;
 mod delivered;
 mod dotqmail;
+mod environment;
+mod getpw;
 mod log;
 mod mx;
 mod policy;

@@ -216,7 +216,7 @@ fn progress(written: io::Result<usize>) -> io::Result<usize> {
 /// What an opened file may be used for.
 #[expect(
     clippy::exhaustive_enums,
-    reason = "a store opens files in these two ways"
+    reason = "a store opens files in these three ways"
 )]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Access {
@@ -224,6 +224,9 @@ pub enum Access {
     Read,
     /// Reading and writing.
     ReadWrite,
+    /// Reading, and writing at the end only: whoever else appends, no bytes overwrite others.
+    /// Truncating works; [`OpenFile::write_at`] is not to be used.
+    Append,
 }
 
 /// What to do while somebody else holds a lock.

@@ -63,6 +63,7 @@ impl Files for RealFiles {
         OpenOptions::new()
             .read(true)
             .write(access == Access::ReadWrite)
+            .append(access == Access::Append)
             .custom_flags(NONBLOCK)
             .open(path)
             .map(RealFile)
@@ -184,7 +185,7 @@ impl OpenFile for RealFile {
     }
 
     fn append(&self, buf: &[u8]) -> io::Result<usize> {
-        // The end is asked for instead of O_APPEND, with which Linux ignores pwrite's position.
+        // Most files are not opened with O_APPEND, with which Linux ignores this position.
         self.0.write_at(buf, self.0.metadata()?.len())
     }
 

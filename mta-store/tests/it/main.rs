@@ -23,4 +23,8 @@ mod maildir;
 #[cfg(test)]
 mod maildir_crash;
 #[cfg(test)]
+mod mbox;
+#[cfg(test)]
+mod mbox_crash;
+#[cfg(test)]
 mod queue;

@@ -339,7 +339,7 @@ impl Files for SimFiles {
         let (mut state, _) = self.enter(Call::Open)?;
         let ino = state.world.find(path)?;
         let kind = state.world.inode(ino)?.kind;
-        if access == Access::ReadWrite && kind == Kind::Dir {
+        if access != Access::Read && kind == Kind::Dir {
             return Err(err(errno::EISDIR));
         }
         self.handle(&mut state, ino, access)
