@@ -2,9 +2,11 @@
 
 use crate::config::Config;
 use crate::home::Home;
+use crate::privileges::{self, Privileges};
 use crate::{Failure, PERMANENT, accounts};
 use mta_auth::vpasswd;
 use mta_core::assign::{Assign, Key};
+use mta_core::cdb::Cdb;
 use mta_core::control::{Controls, Weight};
 use mta_core::policy::{Policy, Settings};
 use mta_store::control_dir::ControlDir;
@@ -17,6 +19,8 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+/// The largest users/cdb that is read.
+const CDB_MAX: usize = 256 << 20;
 /// The largest vpasswd that is read.
 const VPASSWD_MAX: usize = 256 << 20;
 
@@ -28,21 +32,30 @@ struct Judge<'a> {
 }
 
 pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+    // It is the server that must be able to read all this, so look as the server does.
+    let privileges = privileges::drop_to_owner(home.root())?;
     let mut judge = Judge {
         home,
         out,
         errors: 0,
     };
+    if privileges == Privileges::Root {
+        let warning =
+            "root owns it; expected an account of its own, because the server runs as the owner";
+        writeln!(judge.out, "{}: warning: {warning}", home.root().display())?;
+    }
     let config = judge.config()?;
     let controls = judge.controls()?;
+    let before = judge.errors;
     judge.users()?;
-    judge.domains()?;
+    judge.domains(before)?;
     judge.aliases()?;
     judge.queue()?;
-    if let Some(controls) = &controls {
-        let verdict = relay_verdict(controls, config.as_ref());
-        writeln!(judge.out, "{verdict}")?;
-    }
+    let verdict = match (&controls, &config) {
+        (Some(controls), Some(config)) => relay_verdict(controls, config),
+        _ => "not an open relay: mtad does not start before the errors above are mended".to_owned(),
+    };
+    writeln!(judge.out, "{verdict}")?;
     if judge.errors == 0 {
         writeln!(judge.out, "{} is in order", home.root().display())?;
         return Ok(ExitCode::SUCCESS);
@@ -52,11 +65,8 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
 }
 
 /// Says in one line whether strangers may send to anywhere through this host, and why or why not.
-fn relay_verdict(controls: &Controls, config: Option<&Config>) -> String {
+fn relay_verdict(controls: &Controls, config: &Config) -> String {
     let strangers = Policy::new(controls, Settings::default()).relay_verdict();
-    let Some(config) = config else {
-        return format!("{strangers}; relay_from in mtad.toml cannot be judged");
-    };
     let networks: Vec<String> = config.relay_from.iter().map(ToString::to_string).collect();
     if let Some(all) = config
         .relay_from
@@ -75,6 +85,9 @@ fn relay_verdict(controls: &Controls, config: Option<&Config>) -> String {
 impl Judge<'_> {
     fn error(&mut self, said: &str) -> Result<(), Failure> {
         self.errors += 1;
+        // Every path as it stands in the home, as the control files' findings have it.
+        let root = format!("{}/", self.home.root().display());
+        let said = said.strip_prefix(&root).unwrap_or(said);
         writeln!(self.out, "{said}")?;
         Ok(())
     }
@@ -124,6 +137,9 @@ impl Judge<'_> {
                 ));
             }
         };
+        if !self.is_in_cdb(&assign) {
+            self.error("users/cdb: expected every line of users/assign; run qmail-newu")?;
+        }
         for entry in assign.entries() {
             let home = String::from_utf8_lossy(&entry.account.home).into_owned();
             if !Path::new(&home).is_dir() {
@@ -137,10 +153,27 @@ impl Judge<'_> {
         Ok(())
     }
 
-    /// Each domain's account file, line by line.
-    fn domains(&mut self) -> Result<(), Failure> {
+    /// Only users/cdb is looked into when mail comes.
+    fn is_in_cdb(&self, assign: &Assign) -> bool {
+        if assign.entries().next().is_none() {
+            return true;
+        }
+        let bytes = RealFiles::new().read(&self.home.users().join("cdb"), CDB_MAX);
+        let Ok(bytes) = bytes else {
+            return false;
+        };
+        Cdb::new(&bytes).is_ok_and(|cdb| {
+            let mut records = assign.to_cdb_records().into_iter();
+            records.all(|(key, _)| matches!(cdb.find(&key), Ok(Some(_))))
+        })
+    }
+
+    /// Each domain's account file, line by line; `before` is how many errors there were without users/.
+    fn domains(&mut self, before: usize) -> Result<(), Failure> {
         let listed = match accounts::of(self.home)?.domains() {
             Ok(listed) => listed,
+            // users/assign was judged before, with its line.
+            Err(_) if self.errors > before => return Ok(()),
             Err(error) => return self.error(&error.to_string()),
         };
         for domain in listed

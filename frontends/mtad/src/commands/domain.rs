@@ -6,6 +6,7 @@ use crate::cli::Domain;
 use crate::home::Home;
 use crate::{Failure, accounts, ownership};
 use mta_auth::DomainName;
+use mta_auth::vpopmail::AccountError;
 use std::io::Write;
 
 pub(super) fn run(home: &Home, what: &Domain, out: &mut dyn Write) -> Result<(), Failure> {
@@ -28,7 +29,13 @@ pub(super) fn run(home: &Home, what: &Domain, out: &mut dyn Write) -> Result<(),
         }
         Domain::List { domain } => {
             let only = domain.as_deref().map(parse).transpose()?;
-            for listed in accounts.domains()? {
+            let all = accounts.domains()?;
+            if let Some(only) = &only
+                && !all.iter().any(|listed| listed.name == only.as_str())
+            {
+                return Err(AccountError::NoSuchDomain(only.to_string()).into());
+            }
+            for listed in all {
                 if only
                     .as_ref()
                     .is_some_and(|only| only.as_str() != listed.name)

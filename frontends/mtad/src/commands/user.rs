@@ -5,7 +5,7 @@ use super::password::{self, Unsaid};
 use crate::cli::User;
 use crate::home::Home;
 use crate::{Failure, accounts};
-use mta_auth::vpopmail::NewUser;
+use mta_auth::vpopmail::{AccountError, NewUser};
 use mta_auth::{DomainName, MailboxName};
 use std::io::Write;
 
@@ -53,15 +53,20 @@ fn list(
         ),
         Some(Err(domain)) => (None, vec![domain::parse(domain)?]),
     };
+    let mut listed = 0_usize;
     for domain in domains {
         for entry in accounts.users(&domain)? {
             let name = String::from_utf8_lossy(&entry.name);
             if user.as_ref().is_none_or(|user| *user == name) {
                 writeln!(out, "{name}@{domain}")?;
+                listed += 1;
             }
         }
     }
-    Ok(())
+    match only.filter(|_| user.is_some() && listed == 0) {
+        Some(address) => Err(AccountError::NoSuchUser(address.to_owned()).into()),
+        None => Ok(()),
+    }
 }
 
 fn parse(address: &str) -> Result<(MailboxName, DomainName), Failure> {

@@ -30,12 +30,7 @@ pub(super) struct Script {
 impl Script {
     /// Says where a line stands, as FILE:LINE, its blanks at the end left out.
     pub(super) fn place_of(&self, line: &[u8]) -> String {
-        let lines = self.contents.split(|&b| b == b'\n');
-        let number = lines
-            .map(|l| l.trim_ascii_end())
-            .position(|l| l == line.trim_ascii_end())
-            .map_or(1, |at| at + 1);
-        format!("{}:{number}", self.path.display())
+        place_of(&self.path, &self.contents, line)
     }
 }
 
@@ -119,8 +114,10 @@ impl Delivery<'_> {
                     self.program(user, command, &script)?;
                     did.programs += 1;
                 }
-                Instruction::Mbox(path) => return Err(unable("append to the mbox", path, &script)),
-                _ => return Err(unable("do what is asked", b"", &script)),
+                Instruction::Mbox(path) => {
+                    return Err(unable("append to the mbox", &script.place_of(path)));
+                }
+                _ => return Err(unable("do what is asked", &script.place_of(b""))),
             }
         }
         if !forwards.is_empty() {
@@ -153,10 +150,10 @@ impl Delivery<'_> {
     fn program(&self, user: &User, command: &[u8], script: &Script) -> Result<(), Report> {
         let words = simple_words(command).unwrap_or_default();
         match vdelivermail::Call::from_words(&words) {
-            Some(call) => self.vdelivermail(&call?, user, script),
+            Some(call) => self.vdelivermail(&call?, user),
             None => {
                 let line = [b"|", command].concat();
-                Err(unable("run the program", &line, script))
+                Err(unable("run the program", &script.place_of(&line)))
             }
         }
     }
@@ -177,9 +174,18 @@ impl Delivery<'_> {
     }
 }
 
+/// Says where a line stands in a file, as FILE:LINE, its blanks at the end left out.
+pub(super) fn place_of(path: &Path, contents: &[u8], line: &[u8]) -> String {
+    let lines = contents.split(|&b| b == b'\n');
+    let number = lines
+        .map(|l| l.trim_ascii_end())
+        .position(|l| l == line.trim_ascii_end())
+        .map_or(1, |at| at + 1);
+    format!("{}:{number}", path.display())
+}
+
 /// What this server does not do defers, so that no mail is lost over it, and names the line.
-pub(super) fn unable(what: &str, line: &[u8], script: &Script) -> Report {
-    let place = script.place_of(line);
+pub(super) fn unable(what: &str, place: &str) -> Report {
     Report::deferral(format!(
         "Unable to {what} that {place} asks for: this server delivers to Maildirs, forwards, and \
          does the work of vdelivermail. (#4.3.5)\n"

@@ -1,6 +1,6 @@
 //! The work of vdelivermail, done here: mailboxes of virtual domains and what happens without one (vdelivermail(8), spec vpopmail §4).
 
-use super::carry_out::{Script, unable};
+use super::carry_out::{place_of, unable};
 use super::{Delivery, User};
 use crate::accounts;
 use mta_auth::Flags;
@@ -73,12 +73,7 @@ impl Call {
 
 impl Delivery<'_> {
     /// Delivers to the mailbox `ext` of the recipient's domain.
-    pub(super) fn vdelivermail(
-        &self,
-        call: &Call,
-        user: &User,
-        script: &Script,
-    ) -> Result<(), Report> {
+    pub(super) fn vdelivermail(&self, call: &Call, user: &User) -> Result<(), Report> {
         let domain = self.job.recipient.domain().unwrap_or_default();
         let found = accounts::find(&self.local.accounts, &user.ext, domain).map_err(|error| {
             Report::deferral(format!(
@@ -86,12 +81,12 @@ impl Delivery<'_> {
             ))
         })?;
         match found {
-            Some(mailbox) => self.to_mailbox(&mailbox, script),
+            Some(mailbox) => self.to_mailbox(&mailbox),
             None => self.to_nobody(call, user),
         }
     }
 
-    fn to_mailbox(&self, mailbox: &Mailbox, script: &Script) -> Result<(), Report> {
+    fn to_mailbox(&self, mailbox: &Mailbox) -> Result<(), Report> {
         let address = Address::new(mailbox.address()).unwrap_or_default();
         if mailbox.flags.contains(Flags::BOUNCE_MAIL) {
             return Err(Report::failure(format!(
@@ -99,42 +94,48 @@ impl Delivery<'_> {
                 mailbox.address()
             )));
         }
-        let prefix = [return_path(&self.job.sender), delivered_to(&address)];
-        if let Some(lines) = dot_qmail(&mailbox.home)? {
-            return self.mailbox_lines(mailbox, &lines, &prefix, script);
+        self.to_home(&mailbox.home, &mailbox.maildir, &address)
+    }
+
+    /// Delivers by the .qmail file in a mailbox's home, without one into its Maildir.
+    fn to_home(&self, home: &Path, maildir: &Path, address: &Address) -> Result<(), Report> {
+        self.refuse_loop(address)?;
+        let prefix = [return_path(&self.job.sender), delivered_to(address)];
+        match dot_qmail(home)? {
+            Some(lines) => self.home_lines(home, &lines, &prefix),
+            None => self.deliver_fresh(maildir.to_owned(), &prefix),
         }
-        self.refuse_loop(&address)?;
-        self.deliver_fresh(mailbox.maildir.clone(), &prefix)
     }
 
     /// Carries out a mailbox's own .qmail file; a line for the mailbox itself keeps a copy.
-    fn mailbox_lines(
+    fn home_lines(
         &self,
-        mailbox: &Mailbox,
-        lines: &[u8],
+        home: &Path,
+        contents: &[u8],
         prefix: &[Vec<u8>; 2],
-        script: &Script,
     ) -> Result<(), Report> {
-        let address = Address::new(mailbox.address()).unwrap_or_default();
-        self.refuse_loop(&address)?;
         let mut forwards = Vec::new();
         // Blank lines are passed over wherever they stand, as is the execute bit.
-        let lines: Vec<&[u8]> = lines
+        let lines: Vec<&[u8]> = contents
             .split(|&b| b == b'\n')
             .filter(|l| !l.trim_ascii().is_empty())
             .collect();
+        let place = |line: &[u8]| place_of(&home.join(".qmail"), contents, line);
         for instruction in parse(&lines.join(&b'\n'), 0o600) {
             match instruction {
                 Instruction::Maildir(path) => {
-                    self.deliver_fresh(mailbox.home.join(OsStr::from_bytes(&path)), prefix)?;
+                    self.deliver_fresh(home.join(OsStr::from_bytes(&path)), prefix)?;
                 }
                 Instruction::Forward(to) => forwards.push(to),
                 Instruction::Refuse(report) => return Err(report),
-                _ => {
-                    let file = mailbox.home.join(".qmail");
-                    let what = format!("do what {} says and", file.display());
-                    return Err(unable(&what, b"", script));
+                Instruction::Program(command) => {
+                    let line = [b"|", command.as_slice()].concat();
+                    return Err(unable("run the program", &place(&line)));
                 }
+                Instruction::Mbox(path) => {
+                    return Err(unable("append to the mbox", &place(&path)));
+                }
+                _ => return Err(unable("do what is asked", &place(b""))),
             }
         }
         if !forwards.is_empty() {
@@ -157,11 +158,8 @@ impl Delivery<'_> {
                     .map(drop)
             }
             Action::Directory(path) => {
-                let wanted = self.wanted(user);
-                self.refuse_loop(&wanted)?;
-                let prefix = [return_path(&self.job.sender), delivered_to(&wanted)];
-                let path = PathBuf::from(OsStr::from_bytes(path));
-                self.deliver_fresh(path.join("Maildir"), &prefix)
+                let home = Path::new(OsStr::from_bytes(path));
+                self.to_home(home, &home.join("Maildir"), &self.wanted(user))
             }
         }
     }

@@ -215,6 +215,24 @@ fn what_cannot_be_changed_is_said_with_the_permanent_code() {
 }
 
 #[test]
+fn what_is_not_there_cannot_be_listed() {
+    let home = Home::new();
+    for (arguments, missing) in [
+        (["domain", "list", "x.example"], "x.example"),
+        (["user", "list", "x.example"], "x.example"),
+        (["user", "list", "x1@example.org"], "x1@example.org"),
+    ] {
+        let ran = home.run(&arguments, "");
+        assert_eq!(ran.code, Some(100), "{arguments:?}");
+        assert!(
+            ran.err.contains(&format!("there is no {missing}")),
+            "{}",
+            ran.err
+        );
+    }
+}
+
+#[test]
 fn what_is_queued_can_be_listed_shown_retried_and_removed_without_a_server() {
     let home = Home::new();
     home.control("concurrencylocal", "0\n");
@@ -321,7 +339,14 @@ fn check_names_file_line_and_what_was_expected() {
             judged.out
         );
     }
+    assert!(
+        judged
+            .out
+            .contains("not an open relay: mtad does not start")
+    );
+    fs::remove_file(home.path().join("users/cdb")).unwrap();
     home.config("relay_from = [\"0.0.0.0/0\"]\n");
+    assert!(home.run(&["check"], "").out.contains("users/cdb: expected"));
     assert!(home.run(&["check"], "").out.contains("OPEN RELAY: "));
     home.config("relay_from = [\"192.0.2.0/24\"]\n");
     assert!(

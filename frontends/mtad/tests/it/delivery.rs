@@ -80,6 +80,31 @@ fn a_catch_all_address_gets_what_nobody_else_does() {
 }
 
 #[test]
+fn a_catch_all_directory_is_served_like_a_mailbox() {
+    let home = Home::new();
+    let path = home.path().join("domains/example.org/.qmail-default");
+    let line = fs::read_to_string(&path).unwrap();
+    let catch = home.path().join("catch");
+    fs::create_dir(&catch).unwrap();
+    let line = line.replace("bounce-no-mailbox", catch.to_str().unwrap());
+    fs::write(&path, line).unwrap();
+    let mut mtad = Running::start(&home);
+    mtad.message("", &["who@example.org"], "Subject: x\r\n\r\nbody");
+    let mail = until("the message", || messages(&catch.join("Maildir")).pop());
+    assert!(
+        mail.starts_with("Return-Path: <>\nDelivered-To: who@example.org\n"),
+        "{mail}"
+    );
+    fs::write(catch.join(".qmail"), "# mine\n&joe@example.org\n").unwrap();
+    mtad.message("", &["who@example.org"], "Subject: x\r\n\r\nbody");
+    until("the forwarded message", || home.mail("joe").pop());
+    fs::write(catch.join(".qmail"), "\n|true\n").unwrap();
+    mtad.message("", &["who@example.org"], "x");
+    mtad.logged("catch/.qmail:2_asks_for");
+    assert_eq!(messages(&catch.join("Maildir")).len(), 1);
+}
+
+#[test]
 fn a_line_that_is_not_carried_out_here_defers_and_is_named() {
     let home = Home::new();
     let alias = home.path().join("alias");
