@@ -18,10 +18,13 @@ fn run(server: &[&[u8]], body: &[u8]) -> (Vec<u8>, Vec<String>) {
     for _ in 0..200_000 {
         let n = client.wire().output().len();
         match client.poll(Mono::ZERO) {
-            Action::Read | Action::Wait | Action::Write => {
+            action @ (Action::Read | Action::Wait | Action::Write) => {
                 sent.extend_from_slice(client.wire().output());
                 let n = client.wire().output().len();
                 client.wire_mut().advance_output(n);
+                if matches!(action, Action::Write) {
+                    continue;
+                }
                 if piece.is_empty() {
                     match coming.next() {
                         Some(next) => piece = next,
@@ -72,6 +75,10 @@ fuzz_target!(|data: &[u8]| {
         assert!(b != b'\n' || before == Some(b'\r'), "a bare LF went out");
         assert!(before != Some(b'\r') || b == b'\n', "a bare CR went out");
     }
-    let (_, again) = run(&pieces(server, cuts), body);
-    assert_eq!(seen.len(), again.len());
+    let ends = seen.iter().filter(|s| !s.starts_with("Ready")).count();
+    assert!(ends <= 4, "more ends than transactions: {seen:?}");
+    // A reply that comes before its command has left is another conversation; so lines are only cut.
+    let lines: Vec<&[u8]> = server.split_inclusive(|&b| b == b'\n').collect();
+    let cut: Vec<&[u8]> = lines.iter().flat_map(|line| pieces(line, cuts)).collect();
+    assert_eq!(run(&lines, body), run(&cut, body));
 });
