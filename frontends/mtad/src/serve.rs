@@ -18,7 +18,7 @@ use crate::{Failure, pop3_service, smtp_service, watch};
 use driver::{Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
 use mta_core::queue::{PerChannel, Recovered};
 use mta_store::files::RealFiles;
-use mta_store::queue::{Origin, Queue, Standing};
+use mta_store::queue::{Origin, Queue, QueueError, Standing};
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
@@ -51,9 +51,11 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     let queue = Queue::open(Arc::new(RealFiles::new()), home.queue())
         .map_err(|error| Failure::temporary(format!("unable to open the queue: {error}")))?;
     let drainer = queue.lock_drainer().map_err(|error| {
-        Failure::temporary(format!(
-            "cannot start: mtad or qmail-send is already running: {error}"
-        ))
+        let why = match error {
+            QueueError::Busy => "mtad or qmail-send is already running: ",
+            _ => "",
+        };
+        Failure::temporary(format!("cannot start: {why}{error}"))
     })?;
     let log = Log::start()
         .map_err(|error| Failure::temporary(format!("unable to start the log: {error}")))?;
@@ -182,6 +184,9 @@ fn recover(queue: &Queue<RealFiles>) -> Result<Vec<Recovered>, Failure> {
             .map(|path| path.display().to_string())
             .collect();
         tracing::warn!("put aside as {}: {}", files.join(" "), one.reason);
+    }
+    for path in &found.mended {
+        tracing::warn!("mended what was damaged: {}", path.display());
     }
     for path in &found.removed {
         tracing::info!("removed what a crash left: {}", path.display());

@@ -146,6 +146,14 @@ impl Layout {
         Ok(())
     }
 
+    /// Makes the named pipe at which injectors pull.
+    pub(super) fn make_trigger(&self, files: &impl Files) -> Result<(), QueueError> {
+        let trigger = self.trigger();
+        unless_there(files.mkfifo(&trigger, 0o622)).at("make", &trigger)?;
+        // The process's umask took the write bits for others, by which injectors pull it.
+        files.chmod(&trigger, 0o622).at("set the mode of", &trigger)
+    }
+
     /// Makes everything, durably.
     pub(super) fn make_all(&self, files: &impl Files) -> Result<(), QueueError> {
         make_dir(files, &self.dir, 0o750)?;
@@ -162,12 +170,7 @@ impl Layout {
         let lock = self.dir.join("lock");
         make_file(files, &self.sendmutex(), 0o600, &[])?;
         make_file(files, &lock.join("tcpto"), 0o644, &[0; 1024])?;
-        let trigger = self.trigger();
-        unless_there(files.mkfifo(&trigger, 0o622)).at("make", &trigger)?;
-        // The process's umask took the write bits for others, by which injectors pull it.
-        files
-            .chmod(&trigger, 0o622)
-            .at("set the mode of", &trigger)?;
+        self.make_trigger(files)?;
         files.sync_dir(&lock).at("sync", &lock)?;
         files.sync_dir(&self.dir).at("sync", &self.dir)?;
         if let Some(above) = self.dir.parent().filter(|p| !p.as_os_str().is_empty()) {

@@ -187,8 +187,8 @@ impl<F: Files> Queue<F> {
         self.settle(held)
     }
 
-    /// Cuts what a crash tore from the failure text.
-    pub(super) fn repair_bounce(&self, path: &Path) -> Result<(), QueueError> {
+    /// Cuts what a crash tore from the failure text; tells whether there was something to cut.
+    pub(super) fn repair_bounce(&self, path: &Path) -> Result<bool, QueueError> {
         let file = self
             .files()
             .open(path, Access::ReadWrite)
@@ -218,7 +218,7 @@ impl<F: Files> Queue<F> {
             file.truncate(keep).at("cut", path)?;
             file.sync().at("sync", path)?;
         }
-        Ok(())
+        Ok(keep < len)
     }
 }
 

@@ -22,6 +22,8 @@ pub struct Recovered {
     pub quarantined: Vec<Quarantined>,
     /// What a crash had left over and was removed.
     pub removed: Vec<PathBuf>,
+    /// Failure texts with a broken end, which was cut off, and a lock/trigger that was made anew.
+    pub mended: Vec<PathBuf>,
     /// What could not be examined or put aside; it stays, and belongs into the log.
     pub failed: Vec<String>,
 }
@@ -56,6 +58,7 @@ impl<F: Files> Queue<F> {
     /// Fails where a directory of the queue cannot be listed. One bad file never stops it.
     pub fn recover(&self) -> Result<Recovered, QueueError> {
         let mut found = Recovered::default();
+        self.check_trigger(&mut found)?;
         for kind in NUMBERED {
             for (dir, number) in self.paths().dirs_of(kind).into_iter().zip(0..SPLIT) {
                 self.check_names(kind, &dir, number, &mut found)?;
@@ -79,7 +82,7 @@ impl<F: Files> Queue<F> {
         for kind in ["bounce", "params"] {
             for id in self.ids(kind)? {
                 let path = self.paths().sub(kind).join(id.to_string());
-                let judged = self.check_side_file(kind, id, &path, &mut found.removed);
+                let judged = self.check_side_file(kind, id, &path, &mut found);
                 found.take(path, judged);
             }
         }
@@ -87,6 +90,24 @@ impl<F: Files> Queue<F> {
             self.inner.recovered.store(true, Ordering::Release);
         }
         Ok(found)
+    }
+
+    /// Whoever drains the queue listens at lock/trigger; something else in its place goes.
+    fn check_trigger(&self, found: &mut Recovered) -> Result<(), QueueError> {
+        let path = self.paths().trigger();
+        match self.files().lstat(&path) {
+            Ok(stat) if stat.kind == Kind::Fifo => return Ok(()),
+            Ok(_) => {
+                let reason = format!("{}: it is no named pipe", path.display());
+                let aside = self.put_aside(std::slice::from_ref(&path), &reason)?;
+                found.quarantined.push(aside);
+            }
+            Err(e) if e.kind() == ErrorKind::NotFound => {}
+            Err(e) => return Err(e).at("describe", &path),
+        }
+        self.paths().make_trigger(self.files())?;
+        found.mended.push(path);
+        Ok(())
     }
 
     /// Lists the numbers in the directories of one kind.
@@ -195,19 +216,21 @@ impl<F: Files> Queue<F> {
         kind: &str,
         id: MessageId,
         path: &Path,
-        removed: &mut Vec<PathBuf>,
+        found: &mut Recovered,
     ) -> Result<Option<Quarantined>, QueueError> {
         if kind == "params" {
             // Without an envelope its writer may still be at work; what nobody finishes is reaped.
             let stale = self.is_queued(id)? && !self.params_match(id)?;
             if stale && self.files().unlink_if_there(path).at("remove", path)? {
-                removed.push(path.to_path_buf());
+                found.removed.push(path.to_path_buf());
             }
             return Ok(None);
         }
         let queued = self.is_there(&self.paths().todo(id))?;
         if queued || self.is_there(&self.paths().info(id))? {
-            self.repair_bounce(path)?;
+            if self.repair_bounce(path)? {
+                found.mended.push(path.to_path_buf());
+            }
             return Ok(None);
         }
         let reason = format!("bounce/{id}: its message is missing");

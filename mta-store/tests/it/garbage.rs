@@ -2,7 +2,7 @@
 
 use crate::life::{self, DIR, Diary, NOW, RECORD, route};
 use mta_core::rewrite::Channel;
-use mta_store::files::{Files, OpenFile, SimFiles};
+use mta_store::files::{Files, Kind, OpenFile, SimFiles};
 use mta_store::queue::{MessageId, Queue};
 use std::path::{Path, PathBuf};
 
@@ -215,4 +215,35 @@ fn torn_failure_text_is_cut_to_whole_paragraphs() {
         queue.bounce(standing).unwrap().unwrap(),
         [RECORD, RECORD].concat()
     );
+}
+
+#[test]
+fn a_trigger_that_is_no_pipe_is_put_aside_and_made_anew() {
+    let (files, queue, _) = two_messages();
+    let trigger = queue.layout().trigger();
+    for (name, quarantined) in [("a file", 1), ("nothing", 0), ("the pipe", 0)] {
+        match name {
+            "a file" => overwrite(&files, &trigger, b"not a pipe"),
+            "nothing" => files.unlink(&trigger).unwrap(),
+            _ => {}
+        }
+        let found = queue.recover().unwrap();
+        assert_eq!(found.quarantined.len(), quarantined, "{name}");
+        assert_eq!(
+            found.mended.contains(&trigger),
+            name != "the pipe",
+            "{name}"
+        );
+        assert_eq!(files.stat(&trigger).unwrap().kind, Kind::Fifo, "{name}");
+        assert_eq!(files.stat(&trigger).unwrap().mode, 0o622, "{name}");
+    }
+}
+
+#[test]
+fn failure_text_that_was_cut_is_told() {
+    let (files, queue, [_, standing]) = two_messages();
+    let bounce = path("bounce", standing);
+    assert_eq!(queue.recover().unwrap().mended, [] as [PathBuf; 0]);
+    overwrite(&files, &bounce, b"<a@local>:\nno\n\n\xff\0");
+    assert_eq!(queue.recover().unwrap().mended, [bounce]);
 }
