@@ -43,7 +43,13 @@ impl Attributes {
 /// # Errors
 /// Passes on what opening or locking that file says.
 pub fn lock<F: Files>(files: &F, path: &Path) -> io::Result<F::Lock> {
-    lock_file(files, &with_suffix(path, ".lock"))
+    lock_file(files, &lock_path(path))
+}
+
+/// Names the lock file that guards `path`.
+#[must_use]
+pub fn lock_path(path: &Path) -> PathBuf {
+    with_suffix(path, ".lock")
 }
 
 /// Takes the lock of a lock file that has a name of its own, waiting for it.

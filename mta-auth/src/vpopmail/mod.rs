@@ -254,7 +254,21 @@ impl<F: Files> Vpopmail<F> {
     }
 
     fn lock(&self, path: &Path) -> Result<F::Lock, AccountError> {
-        atomic::lock(&*self.files, path).map_err(doing("locking", path))
+        let held = atomic::lock(&*self.files, path).map_err(doing("locking", path))?;
+        self.give_away(&atomic::lock_path(path))?;
+        Ok(held)
+    }
+
+    /// Gives a lock file to whom the files beside it belong; otherwise one change by root would
+    /// lock them out.
+    fn give_away(&self, path: &Path) -> Result<(), AccountError> {
+        match self.owner_in(path) {
+            Some((uid, gid)) => {
+                let given = self.files.chown(path, uid, gid);
+                given.map_err(doing("giving away", path))
+            }
+            None => Ok(()),
+        }
     }
 
     fn make_dir(&self, path: &Path, mode: u32) -> Result<(), AccountError> {

@@ -288,7 +288,9 @@ impl<F: Files> Vpopmail<F> {
     /// The lock file has the original's name, although the original locks it by fcntl.
     fn lock_domain(&self, domain: &Domain) -> Result<F::Lock, AccountError> {
         let path = domain.dir.join(".vpasswd.lock");
-        lock_file(&*self.files, &path).map_err(doing("locking", &path))
+        let held = lock_file(&*self.files, &path).map_err(doing("locking", &path))?;
+        self.give_away(&path)?;
+        Ok(held)
     }
 }
 

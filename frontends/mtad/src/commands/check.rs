@@ -1,6 +1,6 @@
 //! `mtad check`: judges the configuration, naming file, line and what was expected.
 
-use crate::config::Config;
+use crate::config::{Config, hold_everything};
 use crate::home::Home;
 use crate::privileges::{self, Privileges};
 use crate::{Failure, PERMANENT, accounts};
@@ -55,6 +55,9 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
         (Some(controls), Some(config)) => relay_verdict(controls, config),
         _ => "not an open relay: mtad does not start before the errors above are mended".to_owned(),
     };
+    if verdict.starts_with("OPEN RELAY") {
+        judge.errors += 1;
+    }
     writeln!(judge.out, "{verdict}")?;
     if judge.errors == 0 {
         writeln!(judge.out, "{} is in order", home.root().display())?;
@@ -68,11 +71,8 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
 fn relay_verdict(controls: &Controls, config: &Config) -> String {
     let strangers = Policy::new(controls, Settings::default()).relay_verdict();
     let networks: Vec<String> = config.relay_from.iter().map(ToString::to_string).collect();
-    if let Some(all) = config
-        .relay_from
-        .iter()
-        .find(|network| network.is_everything())
-    {
+    if hold_everything(&config.relay_from) {
+        let all = networks.join(", ");
         return format!("OPEN RELAY: relay_from in mtad.toml lists {all}, which is everybody");
     }
     if networks.is_empty() {

@@ -3,7 +3,7 @@
 mod network;
 mod settings;
 
-pub use network::{Network, NoNetwork};
+pub use network::{Network, NoNetwork, hold_everything};
 pub use settings::{Config, Dns, Limits, Testing, Timeouts};
 
 use crate::Failure;

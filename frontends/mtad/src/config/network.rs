@@ -45,11 +45,43 @@ impl Network {
         }
     }
 
-    /// Tells whether the network holds every address of its kind.
-    #[must_use]
-    pub const fn is_everything(&self) -> bool {
-        self.prefix == 0
+    /// The first and the last address as numbers, and whether they are of IPv4.
+    fn bounds(&self) -> (bool, u128, u128) {
+        let (v4, address, width) = match self.address {
+            IpAddr::V4(address) => (true, u128::from(address.to_bits()), 32),
+            IpAddr::V6(address) => (false, address.to_bits(), 128),
+        };
+        let all = u128::MAX >> (128 - width);
+        let hosts = all.checked_shr(self.prefix).unwrap_or(0);
+        (v4, address & !hosts, address | hosts)
     }
+}
+
+/// Tells whether networks together hold every IPv4 or every IPv6 address.
+///
+/// ```
+/// use mtad::config::{Network, hold_everything};
+/// let halves: [Network; 2] = ["0.0.0.0/1", "128.0.0.0/1"].map(|text| text.parse().unwrap());
+/// assert!(hold_everything(&halves));
+/// assert!(!hold_everything(&halves[..1]));
+/// ```
+#[must_use]
+pub fn hold_everything(networks: &[Network]) -> bool {
+    [(true, u128::from(u32::MAX)), (false, u128::MAX)]
+        .into_iter()
+        .any(|(v4, last)| {
+            let of_kind = networks.iter().map(Network::bounds);
+            let mut of_kind: Vec<_> = of_kind.filter(|bounds| bounds.0 == v4).collect();
+            of_kind.sort_unstable();
+            let mut next = Some(0);
+            for (_, from, to) in of_kind {
+                // `None` stands for the end of all addresses.
+                if next.is_some_and(|next| from <= next) {
+                    next = next.max(to.checked_add(1)).filter(|_| to < last);
+                }
+            }
+            next.is_none()
+        })
 }
 
 impl FromStr for Network {
@@ -109,6 +141,37 @@ mod tests {
         for (name, net, address, want) in rows {
             let net: Network = net.parse().unwrap();
             assert_eq!(net.contains(address.parse().unwrap()), want, "{name}");
+        }
+    }
+
+    #[test]
+    fn only_networks_without_a_gap_hold_everything() {
+        let rows: [(&str, &[&str], bool); 9] = [
+            ("none", &[], false),
+            ("all of IPv4", &["0.0.0.0/0"], true),
+            ("all of IPv6", &["::/0"], true),
+            ("half and half", &["0.0.0.0/1", "8000::/1"], false),
+            (
+                "unsorted parts",
+                &["128.0.0.0/1", "0.0.0.0/2", "64.0.0.0/2"],
+                true,
+            ),
+            (
+                "one inside another",
+                &["0.0.0.0/1", "10.0.0.0/8", "128.0.0.0/1"],
+                true,
+            ),
+            ("a gap", &["0.0.0.0/1", "192.0.0.0/2"], false),
+            ("the last missing", &["0.0.0.0/1"], false),
+            (
+                "the last address twice",
+                &["255.255.255.255", "::/1", "8000::/1"],
+                true,
+            ),
+        ];
+        for (name, networks, want) in rows {
+            let parsed: Vec<Network> = networks.iter().map(|text| text.parse().unwrap()).collect();
+            assert_eq!(hold_everything(&parsed), want, "{name}");
         }
     }
 

@@ -348,6 +348,8 @@ fn check_names_file_line_and_what_was_expected() {
     home.config("relay_from = [\"0.0.0.0/0\"]\n");
     assert!(home.run(&["check"], "").out.contains("users/cdb: expected"));
     assert!(home.run(&["check"], "").out.contains("OPEN RELAY: "));
+    home.config("relay_from = [\"::/1\", \"8000::/1\"]\n");
+    assert!(home.run(&["check"], "").out.contains("OPEN RELAY: "));
     home.config("relay_from = [\"192.0.2.0/24\"]\n");
     assert!(
         home.run(&["check"], "")

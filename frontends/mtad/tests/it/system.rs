@@ -2,10 +2,10 @@
 //!
 //! Both need root (a mount, another uid); without it they say so and end.
 
-use crate::kit::{Home, Line, Running, until};
+use crate::kit::{Home, Line, Running, files_below, until};
 use std::fs;
 use std::io::Write;
-use std::os::unix::fs::{PermissionsExt, chown};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -115,4 +115,10 @@ fn started_by_root_it_becomes_the_owner_of_the_home() {
             .starts_with("250")
     );
     until("ann's message", || home.mail("ann").pop());
+    for path in files_below(home.path()) {
+        // Files of the queue may be gone by now.
+        if let Ok(stat) = fs::symlink_metadata(&path) {
+            assert_eq!(stat.uid(), SOMEBODY, "{}", path.display());
+        }
+    }
 }
