@@ -1,4 +1,4 @@
-//! SMTP, POP3 and DNS conversations as sans-IO state machines: bytes in, events out (RFC 5321, RFC 1939, RFC 1035).
+//! SMTP, QMTP, QMQP, POP3 and DNS conversations as sans-IO state machines: bytes in, events out (RFC 5321, RFC 1939, RFC 1035).
 //!
 //! Nothing here opens a socket, reads a clock or keeps a mailbox. A [`Machine`] is polled; it says
 //! one thing to do next, and questions to the application carry a [`Ticket`] that takes exactly one
@@ -7,7 +7,10 @@
 pub mod chunk;
 pub mod dns;
 pub mod machine;
+pub mod netstring;
 pub mod pop3;
+pub mod qmqp;
+pub mod qmtp;
 pub mod smtp;
 pub mod wire;
 

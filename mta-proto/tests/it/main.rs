@@ -9,6 +9,7 @@
 
 mod client;
 mod dns;
+mod netstrings;
 mod oracle;
 mod pop3;
 mod reply;

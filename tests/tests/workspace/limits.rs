@@ -27,6 +27,8 @@ fn every_limit_and_timeout_is_documented() {
     for (file, name) in [
         ("mta-proto/src/smtp/server/config.rs", "Limits"),
         ("mta-proto/src/smtp/server/config.rs", "Timeouts"),
+        ("mta-proto/src/qmqp/server/config.rs", "Limits"),
+        ("mta-proto/src/qmtp/server/config.rs", "Limits"),
         ("mta-proto/src/pop3/config.rs", "Limits"),
         ("mta-proto/src/pop3/config.rs", "Timeouts"),
         ("frontends/mtad/src/config/settings.rs", "Limits"),
