@@ -1,0 +1,63 @@
+//! The programs, one file each, and the table by which they are found (qmail(7)).
+
+mod bouncesaying;
+mod condredirect;
+mod except;
+mod forward;
+mod maildirmake;
+mod newmrh;
+mod newu;
+mod preline;
+mod qread;
+mod qstat;
+mod queue;
+
+use crate::failure::Failure;
+use crate::io::Io;
+use applet::Exit;
+
+type Program = fn(&mut Io<'_>) -> Result<Exit, Failure>;
+
+/// The names under which the binary may be called.
+pub const NAMES: &[&str] = &[
+    "bouncesaying",
+    "condredirect",
+    "except",
+    "forward",
+    "maildirmake",
+    "preline",
+    "qmail-newmrh",
+    "qmail-newu",
+    "qmail-qread",
+    "qmail-qstat",
+    "qmail-queue",
+];
+
+/// The program of that name.
+pub(crate) fn find(name: &str) -> Option<Program> {
+    Some(match name {
+        "bouncesaying" => bouncesaying::run,
+        "condredirect" => condredirect::run,
+        "except" => except::run,
+        "forward" => forward::run,
+        "maildirmake" => maildirmake::run,
+        "preline" => preline::run,
+        "qmail-newmrh" => newmrh::run,
+        "qmail-newu" => newu::run,
+        "qmail-qread" => qread::run,
+        "qmail-qstat" => qstat::run,
+        "qmail-queue" => queue::run,
+        _ => return None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn every_name_has_its_program() {
+        for name in super::NAMES {
+            assert!(super::find(name).is_some(), "{name}");
+        }
+        assert!(super::NAMES.is_sorted());
+    }
+}
