@@ -118,7 +118,7 @@ impl<F: Files> Maildir<F> {
             }
         })?;
         for name in names {
-            match self.files.stat(&dir.join(&name)) {
+            match self.files.lstat(&dir.join(&name)) {
                 Ok(stat) if stat.kind == Kind::File => {
                     messages.push(Message::new(folder, name, stat));
                 }
