@@ -4,6 +4,7 @@ use crate::home::{Home, mtad_binary};
 use crate::wait::until;
 use std::io::{BufRead as _, BufReader, Read};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
@@ -47,6 +48,26 @@ impl Mtad {
         command.args(["serve", "--smtp", "127.0.0.1:0", "--pop3", "127.0.0.1:0"]);
         command.args(args).arg("--home").arg(home.path());
         Self::spawn(&mut command)
+    }
+
+    /// Starts it by way of another program, such as prlimit(1), that ends up executing it.
+    #[must_use]
+    pub fn start_under(home: &Home, program: &Path, args: &[&str]) -> Self {
+        let mut command = Command::new(program);
+        command.args(args).arg(mtad_binary());
+        command.args(["serve", "--smtp", "127.0.0.1:0", "--pop3", "127.0.0.1:0"]);
+        Self::spawn(command.arg("--home").arg(home.path()))
+    }
+
+    /// Kibibytes of memory that it holds now.
+    ///
+    /// # Panics
+    /// Panics where it is gone.
+    #[must_use]
+    pub fn resident_kib(&self) -> u64 {
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = text.lines().find(|l| l.starts_with("VmRSS:")).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
     }
 
     /// Starts any command that ends up being `mtad serve` with both listeners.

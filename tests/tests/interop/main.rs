@@ -8,6 +8,8 @@
 
 mod bad_input;
 mod crash;
+mod exhaustion;
+mod paths;
 mod pop3_clients;
 mod power_loss;
 mod relay;
