@@ -10,6 +10,7 @@ mod delivered;
 mod dotqmail;
 mod environment;
 mod getpw;
+mod inject;
 mod log;
 mod mx;
 mod policy;
