@@ -1,5 +1,6 @@
 //! The server's side of a POP3 session (RFC 1939; LAST as in RFC 1460; pipelining as in RFC 2449 §6.6).
 
+mod authenticated;
 mod commands;
 mod transaction;
 
@@ -123,6 +124,7 @@ impl Server {
             config: Arc::clone(&config),
         };
         match timestamp {
+            Some(timestamp) if config.greeting.is_empty() => server.ok(timestamp),
             Some(timestamp) => server.ok(&format!("{} {timestamp}", config.greeting)),
             None => server.ok(&config.greeting),
         }
