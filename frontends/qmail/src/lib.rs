@@ -13,6 +13,7 @@ mod child;
 mod failure;
 mod injection;
 mod io;
+mod net;
 mod options;
 mod programs;
 mod start;

@@ -7,10 +7,13 @@ mod forward;
 mod maildirmake;
 mod newmrh;
 mod newu;
+mod pop3d;
+mod popup;
 mod preline;
 mod qread;
 mod qstat;
 mod queue;
+mod tcpto;
 
 use crate::failure::Failure;
 use crate::io::Io;
@@ -28,9 +31,13 @@ pub const NAMES: &[&str] = &[
     "preline",
     "qmail-newmrh",
     "qmail-newu",
+    "qmail-pop3d",
+    "qmail-popup",
     "qmail-qread",
     "qmail-qstat",
     "qmail-queue",
+    "qmail-tcpok",
+    "qmail-tcpto",
 ];
 
 /// The program of that name.
@@ -47,6 +54,10 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "qmail-qread" => qread::run,
         "qmail-qstat" => qstat::run,
         "qmail-queue" => queue::run,
+        "qmail-pop3d" => pop3d::run,
+        "qmail-popup" => popup::run,
+        "qmail-tcpok" => tcpto::forget,
+        "qmail-tcpto" => tcpto::show,
         _ => return None,
     })
 }

@@ -4,5 +4,7 @@
 mod home;
 mod injecting;
 mod kit;
+mod pop3;
 mod queue;
 mod tables;
+mod tcpto;
