@@ -2,12 +2,17 @@
 //!
 //! Events are [`tracing`] events whose message is the line. They carry no time: whoever keeps the
 //! log (multilog, journald) adds it. One thread of its own writes, so that a slow reader of the log
-//! stops no connection until [`BACKLOG`] lines wait; beyond that lines are waited for, never lost.
+//! stops no connection until [`BACKLOG`] lines wait. Then lines are waited for, but not longer than
+//! [`PATIENCE`]: a log that nobody reads stops neither mail nor SIGTERM. What is lost is counted, and
+//! the count is the first line that can be written again.
 
 use std::fmt;
 use std::io::{self, Write};
-use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
@@ -15,6 +20,10 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// How many lines wait at most to be written.
 pub const BACKLOG: usize = 4096;
+/// How long a full backlog is waited for before lines are lost.
+pub const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it is looked whether there is room again.
+const LOOK: Duration = Duration::from_millis(10);
 
 /// Keeps the writing thread; dropping it writes what still waits.
 #[derive(Debug)]
@@ -30,10 +39,14 @@ impl Log {
     /// Fails where the thread cannot be started.
     pub fn start() -> io::Result<Self> {
         let (sender, receiver) = sync_channel(BACKLOG);
+        let lines = Lines {
+            sender,
+            stall: Arc::default(),
+        };
+        let stall = Arc::clone(&lines.stall);
         let thread = std::thread::Builder::new()
             .name("log".into())
-            .spawn(move || write_lines(&receiver))?;
-        let lines = Lines { sender };
+            .spawn(move || write_lines(&receiver, &stall, &mut io::stderr()))?;
         let subscriber = tracing_subscriber::fmt()
             .with_max_level(Level::INFO)
             .event_format(Plain)
@@ -51,15 +64,22 @@ impl Log {
 impl Drop for Log {
     fn drop(&mut self) {
         // An empty piece tells the thread to end; the subscriber's own sender lives on.
-        let _ = self.lines.sender.send(Vec::new());
-        if let Some(thread) = self.thread.take() {
+        let give_up = Instant::now() + PATIENCE;
+        self.lines.send(Vec::new());
+        let Some(thread) = self.thread.take() else {
+            return;
+        };
+        while !thread.is_finished() && Instant::now() < give_up {
+            std::thread::sleep(LOOK);
+        }
+        // One that still writes is stuck, and ends with the process.
+        if thread.is_finished() {
             let _ = thread.join();
         }
     }
 }
 
-fn write_lines(receiver: &Receiver<Vec<u8>>) {
-    let mut stderr = io::stderr();
+fn write_lines(receiver: &Receiver<Vec<u8>>, stall: &Stall, out: &mut dyn Write) {
     while let Ok(mut text) = receiver.recv() {
         let mut last = text.is_empty();
         // Whatever waits leaves in one write.
@@ -71,22 +91,54 @@ fn write_lines(receiver: &Receiver<Vec<u8>>) {
             }
         }
         // There is nowhere left to tell that the log itself is broken.
-        let _ = stderr.write_all(&text);
+        let _ = out.write_all(&text);
+        let lost = stall.lost.swap(0, Ordering::Relaxed);
+        if lost > 0 {
+            let _ = writeln!(out, "warning: {lost} lines of the log were lost");
+        }
         if last {
             return;
         }
     }
 }
 
+/// What is known of a reader that does not keep up.
+#[derive(Debug, Default)]
+struct Stall {
+    /// Waiting was in vain, and is not tried again before there is room.
+    hopeless: AtomicBool,
+    lost: AtomicU64,
+}
+
 #[derive(Clone, Debug)]
 struct Lines {
     sender: SyncSender<Vec<u8>>,
+    stall: Arc<Stall>,
+}
+
+impl Lines {
+    fn send(&self, mut piece: Vec<u8>) {
+        let give_up = Instant::now() + PATIENCE;
+        loop {
+            piece = match self.sender.try_send(piece) {
+                Ok(()) => return self.stall.hopeless.store(false, Ordering::Relaxed),
+                Err(TrySendError::Disconnected(_)) => return,
+                Err(TrySendError::Full(piece)) => piece,
+            };
+            if self.stall.hopeless.load(Ordering::Relaxed) || Instant::now() >= give_up {
+                self.stall.hopeless.store(true, Ordering::Relaxed);
+                self.stall.lost.fetch_add(1, Ordering::Relaxed);
+                return;
+            }
+            std::thread::sleep(LOOK);
+        }
+    }
 }
 
 impl Write for Lines {
     fn write(&mut self, text: &[u8]) -> io::Result<usize> {
         if !text.is_empty() {
-            let _ = self.sender.send(text.to_vec());
+            self.send(text.to_vec());
         }
         Ok(text.len())
     }
@@ -130,5 +182,32 @@ where
             writer.write_char(if letter.is_control() { '_' } else { letter })?;
         }
         writeln!(writer)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_that_nobody_took_are_counted_where_the_log_goes_on() {
+        let (sender, receiver) = sync_channel(2);
+        let stall = Arc::new(Stall::default());
+        stall.hopeless.store(true, Ordering::Relaxed);
+        let lines = Lines {
+            sender,
+            stall: Arc::clone(&stall),
+        };
+        for n in 1..=5 {
+            lines.send(format!("line {n}\n").into_bytes());
+        }
+        drop(lines);
+        let mut out = Vec::new();
+        write_lines(&receiver, &stall, &mut out);
+        let said = String::from_utf8(out).unwrap();
+        assert_eq!(
+            said,
+            "line 1\nline 2\nwarning: 3 lines of the log were lost\n"
+        );
     }
 }

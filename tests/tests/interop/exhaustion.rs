@@ -170,3 +170,34 @@ fn idle_clients_and_clients_that_do_not_read_cost_little() {
             .starts_with("250")
     );
 }
+
+#[test]
+fn a_log_that_nobody_reads_stops_neither_mail_nor_the_end() {
+    let shell = need!(
+        "a_log_that_nobody_reads_stops_neither_mail_nor_the_end",
+        "sh"
+    );
+    let home = Home::new();
+    let pipe = home.path().join("log-pipe");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    // Opened for reading too, so that it can be opened, and never read.
+    let script = format!("exec 2<>{}; exec \"$@\"", pipe.display());
+    let mut mtad = Mtad::start_under(&home, &shell, &["-c", &script, "sh"]);
+    // Two lines a session: more than the pipe and the backlog hold.
+    let to = mtad.smtp();
+    let sessions: Vec<_> = (0..8)
+        .map(|_| {
+            std::thread::spawn(move || {
+                for _ in 0..400 {
+                    assert!(LineClient::connect(to).reply().unwrap().starts_with("220"));
+                }
+            })
+        })
+        .collect();
+    for session in sessions {
+        session.join().unwrap();
+    }
+    still_works(&home, &mut mtad);
+    assert!(mtad.stop().success());
+}
