@@ -51,6 +51,14 @@ pub struct Serve {
     /// [default: mtad.toml, else 127.0.0.1:2110].
     #[arg(long, value_name = "ADDR")]
     pub pop3: Vec<SocketAddr>,
+    /// Where to take mail by QMTP, as IP:PORT; may be given several times; needs qmtp_from in
+    /// mtad.toml [default: mtad.toml, else nowhere].
+    #[arg(long, value_name = "ADDR")]
+    pub qmtp: Vec<SocketAddr>,
+    /// Where to take mail by QMQP, as IP:PORT; may be given several times; needs qmqp_from in
+    /// mtad.toml [default: mtad.toml, else nowhere].
+    #[arg(long, value_name = "ADDR")]
+    pub qmqp: Vec<SocketAddr>,
 }
 
 /// `mtad init`.

@@ -185,10 +185,11 @@ impl Drop for Pass {
 /// What a listener needs to know of its service.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// `smtp` or `pop3`.
+    /// `smtp`, `pop3`, `qmtp` or `qmqp`.
     pub name: &'static str,
-    /// What a client reads who finds no place, `{}` standing for the reason.
-    pub refusal: (&'static str, &'static str),
+    /// What a client reads before and behind the reason who finds no place; `None` where the
+    /// protocol has no word for it.
+    pub refusal: Option<(&'static str, &'static str)>,
     /// The places.
     pub gate: Arc<Gate>,
     /// When to end.
@@ -230,7 +231,9 @@ where
 fn refuse(mut stream: TcpStream, peer: SocketAddr, service: &Service, reason: &'static str) {
     let name = service.name;
     tracing::warn!("{name}: connection from {peer} refused: {reason}");
-    let (before, after) = service.refusal;
+    let Some((before, after)) = service.refusal else {
+        return;
+    };
     let text = format!("{before}{reason}{after}\r\n");
     tokio::spawn(async move {
         // Whoever does not take the refusal is gone or hostile.

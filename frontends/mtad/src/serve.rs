@@ -14,7 +14,7 @@ use crate::remote::Remote;
 use crate::server::{self, Pools, Server};
 use crate::signals::Signals;
 use crate::stop::{Phase, Stop, Stopper};
-use crate::{Failure, pop3_service, smtp_service, watch};
+use crate::{Failure, pop3_service, qmail_service, smtp_service, watch};
 use driver::{Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
 use mta_core::queue::{PerChannel, Recovered};
 use mta_store::files::RealFiles;
@@ -23,6 +23,7 @@ use std::io::Write;
 use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
 /// How long cut sessions and steps under way get to end once SIGTERM's time is over.
@@ -34,6 +35,8 @@ const LOGIN_THREADS: usize = 2;
 struct Listeners {
     smtp: Vec<Bound>,
     pop3: Vec<Bound>,
+    qmtp: Vec<Bound>,
+    qmqp: Vec<Bound>,
 }
 
 /// Runs the server in the foreground until a signal ends it. Says on `out` where it listens.
@@ -45,6 +48,8 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     let listeners = Listeners {
         smtp: listen::bind("smtp", &config.smtp)?,
         pop3: listen::bind("pop3", &config.pop3)?,
+        qmtp: listen::bind("qmtp", &config.qmtp)?,
+        qmqp: listen::bind("qmqp", &config.qmqp)?,
     };
     let privileges = privileges::drop_to_owner(home.root())?;
     let (snapshot, findings) = server::load(&home, &config)?;
@@ -108,7 +113,16 @@ fn settings(home: &Home, arguments: &Serve) -> Result<Config, Failure> {
     if !arguments.pop3.is_empty() {
         config.pop3.clone_from(&arguments.pop3);
     }
-    Ok(config)
+    if !arguments.qmtp.is_empty() {
+        config.qmtp.clone_from(&arguments.qmtp);
+    }
+    if !arguments.qmqp.is_empty() {
+        config.qmqp.clone_from(&arguments.qmqp);
+    }
+    match config.unfenced() {
+        Some(said) => Err(Failure::permanent(format!("cannot start: {said}"))),
+        None => Ok(config),
+    }
 }
 
 fn origin() -> Origin {
@@ -305,7 +319,7 @@ fn open(
     for bound in listeners.smtp {
         let service = Service {
             name: "smtp",
-            refusal: ("421 4.7.0 ", "; try again later"),
+            refusal: Some(("421 4.7.0 ", "; try again later")),
             gate: Arc::clone(&smtp),
             stop: server.stop(),
         };
@@ -317,10 +331,19 @@ fn open(
         ));
         writeln!(out, "listening smtp {address}")?;
     }
+    // They take mail as SMTP does and have their places among its sessions.
+    for (name, bounds) in [("qmtp", listeners.qmtp), ("qmqp", listeners.qmqp)] {
+        for bound in bounds {
+            let address = bound.address;
+            let listener = bound.listen().map_err(trouble)?;
+            open_qmail(server, name, listener, &smtp);
+            writeln!(out, "listening {name} {address}")?;
+        }
+    }
     for bound in listeners.pop3 {
         let service = Service {
             name: "pop3",
-            refusal: ("-ERR [SYS/TEMP] ", "; try again later"),
+            refusal: Some(("-ERR [SYS/TEMP] ", "; try again later")),
             gate: Arc::clone(&pop3),
             stop: server.stop(),
         };
@@ -336,6 +359,29 @@ fn open(
     }
     out.flush()?;
     Ok([smtp, pop3])
+}
+
+fn open_qmail(server: &Arc<Server>, name: &'static str, listener: TcpListener, gate: &Arc<Gate>) {
+    let service = Service {
+        name,
+        refusal: None,
+        gate: Arc::clone(gate),
+        stop: server.stop(),
+    };
+    let server = Arc::clone(server);
+    if name == "qmtp" {
+        tokio::spawn(listen::accept(
+            listener,
+            service,
+            move |stream, peer, pass| qmail_service::qmtp(Arc::clone(&server), stream, peer, pass),
+        ));
+    } else {
+        tokio::spawn(listen::accept(
+            listener,
+            service,
+            move |stream, peer, pass| qmail_service::qmqp(Arc::clone(&server), stream, peer, pass),
+        ));
+    }
 }
 
 /// Lets everything end that can, then cuts the rest.

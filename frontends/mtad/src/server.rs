@@ -8,8 +8,8 @@ use crate::stop::Stop;
 use driver::{Clock, StorePool};
 use mta_core::control::{Controls, Finding, Weight};
 use mta_core::ports::{Authenticator, Directory, Spool};
-use mta_proto::pop3;
 use mta_proto::smtp::{client, server};
+use mta_proto::{pop3, qmqp, qmtp};
 use mta_store::control_dir::ControlDir;
 use mta_store::files::RealFiles;
 use mta_store::queue::Queue;
@@ -25,6 +25,10 @@ pub struct Snapshot {
     pub controls: Controls,
     /// For SMTP sessions.
     pub smtp: Arc<server::Config>,
+    /// For QMTP sessions.
+    pub qmtp: Arc<qmtp::server::Config>,
+    /// For QMQP sessions.
+    pub qmqp: Arc<qmqp::server::Config>,
     /// For POP3 sessions.
     pub pop3: Arc<pop3::Config>,
     /// For sessions with remote hosts.
@@ -136,6 +140,8 @@ pub fn load(home: &Home, config: &Config) -> Result<(Snapshot, Vec<Finding>), Fa
     let controls = loaded.controls;
     let snapshot = Snapshot {
         smtp: Arc::new(smtp_config(&controls, config)),
+        qmtp: Arc::new(qmtp_config(&controls, config)),
+        qmqp: Arc::default(),
         pop3: Arc::new(pop3_config(&controls, config)),
         client: Arc::new(client_config(&controls, config)),
         controls,
@@ -173,6 +179,14 @@ fn smtp_config(controls: &Controls, config: &Config) -> server::Config {
     smtp.timeouts.body = controls.timeoutsmtpd;
     smtp.timeouts.session = Duration::from_secs(config.timeouts.smtp_session);
     smtp
+}
+
+fn qmtp_config(controls: &Controls, config: &Config) -> qmtp::server::Config {
+    let mut qmtp = qmtp::server::Config::default();
+    qmtp.limits.recipients = config.limits.recipients;
+    qmtp.limits.message_size = controls.databytes;
+    qmtp.limits.input_buffer = config.limits.input_buffer;
+    qmtp
 }
 
 fn pop3_config(controls: &Controls, config: &Config) -> pop3::Config {

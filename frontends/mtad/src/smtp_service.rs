@@ -1,16 +1,15 @@
 //! One SMTP session: the machine's questions answered by policy, directory and spool (RFC 5321, qmail-smtpd(8)).
 
 use crate::listen::Pass;
+use crate::recipient::{self, Judged};
 use crate::server::{Server as Shared, Snapshot};
 use crate::stop::{Phase, Stop};
 use bytes::Bytes;
 use driver::{Clock, Closed, Link};
 use mta_core::envelope::{RcptParams, Recipient};
-use mta_core::policy::{Policy, Refusal, Relay, Settings};
-use mta_core::ports::directory::Presence;
+use mta_core::policy::{Refusal, Relay};
 use mta_core::ports::spool::{Incoming, SpoolError};
 use mta_core::received::Invoked;
-use mta_core::rewrite::Channel;
 use mta_core::{Address, Envelope, log, received};
 use mta_proto::smtp::server::{AbortReason, Event, Server, Verdict};
 use mta_proto::smtp::{Enhanced, Reply};
@@ -191,56 +190,36 @@ impl Session {
             return Ok(Verdict::Reply(TROUBLE));
         };
         let snapshot = Arc::clone(&mail.snapshot);
-        let policy = Policy::new(&snapshot.controls, Settings::default());
-        let to = policy.localiphost(&to, |ip| self.shared.is_own_address(ip));
-        let decided = policy.rcpt(&mail.envelope.reverse_path, &to, &self.relay);
-        let refused = match &decided {
-            Err(refusal) => Some(refusal_reply(*refusal)),
-            Ok(accepted) if accepted.routed.channel == Channel::Local && !accepted.postmaster => {
-                let directory = Arc::clone(self.shared.directory());
-                let routed = accepted.routed.address.clone();
-                let presence = self.link.while_waiting(directory.presence(&routed)).await?;
-                self.absent(presence)
-            }
-            Ok(_) => None,
-        };
+        let to = recipient::localiphost(&self.shared, &snapshot, &to);
+        let sender = &mail.envelope.reverse_path;
+        let judging = recipient::judge(&self.shared, &snapshot, &self.relay, sender, &to);
+        let judged = self.link.while_waiting(judging).await?;
         let Some(mail) = &mut self.mail else {
             return Ok(Verdict::Reply(TROUBLE));
         };
-        match (refused, decided) {
-            (None, Ok(accepted)) => {
-                let address = accepted.address;
+        let reply = match judged {
+            Judged::Taken(address) => {
                 mail.envelope.recipients.push(Recipient { address, params });
-                Ok(Verdict::Accept)
+                return Ok(Verdict::Accept);
             }
-            (refused, _) => {
-                let reply = refused.unwrap_or(TROUBLE);
-                let text = reply.to_string();
-                let line = log::Smtp::Refused {
-                    session: self.number,
-                    command: "rcpt",
-                    sender: mail.envelope.reverse_path.as_bytes(),
-                    recipient: to.as_bytes(),
-                    reply: text.trim_end().as_bytes(),
-                };
-                tracing::info!("{line}");
-                Ok(Verdict::Reply(reply))
-            }
-        }
-    }
-
-    /// The refusal of a recipient who is not there, or of whom that is not known.
-    fn absent(&self, presence: Presence) -> Option<Reply> {
-        match presence {
-            Presence::Known => None,
-            Presence::Unknown => Some(NO_MAILBOX),
-            Presence::Unsure(why) => {
+            Judged::Refused(refusal) => refusal_reply(refusal),
+            Judged::Unknown => NO_MAILBOX,
+            Judged::Unsure(why) => {
                 let number = self.number;
                 tracing::warn!("smtp {number}: unable to look a recipient up: {why}");
-                Some(UNSURE)
+                UNSURE
             }
-            _ => Some(UNSURE),
-        }
+        };
+        let text = reply.to_string();
+        let line = log::Smtp::Refused {
+            session: self.number,
+            command: "rcpt",
+            sender: mail.envelope.reverse_path.as_bytes(),
+            recipient: to.as_bytes(),
+            reply: text.trim_end().as_bytes(),
+        };
+        tracing::info!("{line}");
+        Ok(Verdict::Reply(reply))
     }
 
     async fn data(&mut self) -> Result<Verdict, Closed> {

@@ -45,6 +45,10 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
         writeln!(judge.out, "{}: warning: {warning}", home.root().display())?;
     }
     let config = judge.config()?;
+    if let Some(said) = config.as_ref().and_then(Config::unfenced) {
+        writeln!(judge.out, "{}: error: {said}", home.config().display())?;
+        judge.errors += 1;
+    }
     let controls = judge.controls()?;
     let before = judge.errors;
     judge.users()?;
@@ -71,6 +75,9 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
 fn relay_verdict(controls: &Controls, config: &Config) -> String {
     let strangers = Policy::new(controls, Settings::default()).relay_verdict();
     let networks: Vec<String> = config.relay_from.iter().map(ToString::to_string).collect();
+    if !config.qmqp.is_empty() && hold_everything(&config.qmqp_from) {
+        return "OPEN RELAY: qmqp_from in mtad.toml lists networks that are everybody".to_owned();
+    }
     if hold_everything(&config.relay_from) {
         let all = networks.join(", ");
         return format!("OPEN RELAY: relay_from in mtad.toml lists {all}, which is everybody");

@@ -27,6 +27,16 @@ pub struct Config {
     /// Where mail is handed out by POP3.
     #[serde(deserialize_with = "listeners")]
     pub pop3: Vec<SocketAddr>,
+    /// Where mail is taken by QMTP; needs `qmtp_from`.
+    #[serde(deserialize_with = "listeners")]
+    pub qmtp: Vec<SocketAddr>,
+    /// Where mail is taken by QMQP; needs `qmqp_from`.
+    #[serde(deserialize_with = "listeners")]
+    pub qmqp: Vec<SocketAddr>,
+    /// The networks whose clients may connect by QMTP.
+    pub qmtp_from: Vec<Network>,
+    /// The networks whose clients may connect by QMQP, hence send to anywhere.
+    pub qmqp_from: Vec<Network>,
     /// The networks whose clients may send to anywhere. Loopback is not implied.
     pub relay_from: Vec<Network>,
     /// What bounds memory and patience.
@@ -128,6 +138,10 @@ impl Default for Config {
         Self {
             smtp: loopback(2525),
             pop3: loopback(2110),
+            qmtp: Vec::new(),
+            qmqp: Vec::new(),
+            qmtp_from: Vec::new(),
+            qmqp_from: Vec::new(),
             relay_from: Vec::new(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -199,6 +213,35 @@ impl Config {
         self.relay_from
             .iter()
             .any(|network| network.contains(client))
+    }
+
+    /// Tells whether a client may connect by QMTP.
+    #[must_use]
+    pub fn may_qmtp(&self, client: IpAddr) -> bool {
+        let mut networks = self.qmtp_from.iter();
+        networks.any(|network| network.contains(client))
+    }
+
+    /// Tells whether a client may connect by QMQP.
+    #[must_use]
+    pub fn may_qmqp(&self, client: IpAddr) -> bool {
+        let mut networks = self.qmqp_from.iter();
+        networks.any(|network| network.contains(client))
+    }
+
+    /// A listener whose list of networks is missing: what has to be said about it.
+    #[must_use]
+    pub fn unfenced(&self) -> Option<String> {
+        let fenced = [
+            ("qmtp", &self.qmtp, &self.qmtp_from),
+            ("qmqp", &self.qmqp, &self.qmqp_from),
+        ];
+        let open = fenced
+            .into_iter()
+            .find(|(_, listeners, networks)| !listeners.is_empty() && networks.is_empty());
+        open.map(|(name, ..)| {
+            format!("{name}: expected the networks that may connect in {name}_from of mtad.toml, found none")
+        })
     }
 
     /// The first value that can be read but makes no sense: its key and what was expected.

@@ -6,6 +6,7 @@ mod commands;
 mod delivery;
 mod kit;
 mod lifetime;
+mod qmail_protocols;
 mod remote;
 mod sessions;
 mod system;

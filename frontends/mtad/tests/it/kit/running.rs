@@ -35,8 +35,14 @@ fn follow(from: impl Read + Send + 'static) -> Lines {
 
 impl Running {
     pub(crate) fn start(home: &Home) -> Self {
+        Self::start_with(home, &[])
+    }
+
+    /// Starts with further arguments.
+    pub(crate) fn start_with(home: &Home, further: &[&str]) -> Self {
         let mut command =
             home.command(&["serve", "--smtp", "127.0.0.1:0", "--pop3", "127.0.0.1:0"]);
+        command.args(further);
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -50,7 +56,7 @@ impl Running {
         this
     }
 
-    fn listening(&mut self, service: &str) -> SocketAddr {
+    pub(crate) fn listening(&mut self, service: &str) -> SocketAddr {
         let prefix = format!("listening {service} ");
         until(&prefix, || {
             let ended = self.child.try_wait().unwrap();
