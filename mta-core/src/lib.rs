@@ -27,6 +27,7 @@ pub mod received;
 pub mod report;
 pub mod rewrite;
 pub mod schedule;
+pub mod tcprules;
 pub mod tcpto;
 pub mod time;
 pub mod verp;

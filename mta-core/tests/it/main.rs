@@ -17,4 +17,5 @@ mod policy;
 mod queue;
 mod rewrite;
 mod schedule;
+mod tcprules;
 mod verp;

@@ -1,0 +1,5 @@
+//! The program `ucspi`: hands its command line to the library.
+
+fn main() -> applet::Exit {
+    ucspi::main()
+}

@@ -1,0 +1,6 @@
+//! The programs of ucspi-tcp: in-process, as processes, and beside the originals.
+#![cfg(test)]
+
+mod kit;
+mod rules;
+mod rules_original;
