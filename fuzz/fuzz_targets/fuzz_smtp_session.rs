@@ -15,6 +15,7 @@ fuzz_target!(|data: &[u8]| {
     }
     config.dsn = true;
     config.limits.message_size = 5000;
+    config.limits.refused_size = 3000;
     config.limits.header_size = 2000;
     let config = Arc::new(config);
     let whole = serve(&config, &[input], Answers(answers));

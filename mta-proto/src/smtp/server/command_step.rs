@@ -34,9 +34,15 @@ impl Server {
             self.message = None;
             return Some(Action::Event(Event::Abort(reason)));
         }
+        let http = command == Err(BadCommand::Unknown) && self.is_http(length);
         self.consume(length);
         match command {
             Ok(command) => self.execute(command).map(Action::Event),
+            Err(_) if http => {
+                self.reply(&replies::NOT_HTTP);
+                self.end(AbortReason::Closed);
+                None
+            }
             Err(bad) => {
                 self.refuse(&replies::bad_command(bad));
                 if bad == BadCommand::BdatArgument {
@@ -110,6 +116,16 @@ impl Server {
             starttls: self.config.starttls,
         };
         command::parse(line, offered)
+    }
+
+    /// Tells whether a browser was made to speak here: what it brings along as the body of its
+    /// request must not be taken for commands (RFC 9110 §9.1, RFC 9112 §3).
+    fn is_http(&self, length: usize) -> bool {
+        let line = self.wire.input().get(..length).unwrap_or_default();
+        let mut words = line.split(|&b| b == b' ');
+        let method = words.next().unwrap_or_default();
+        let last = words.next_back().unwrap_or_default();
+        method.iter().all(u8::is_ascii_uppercase) && last.starts_with(b"HTTP/")
     }
 
     fn consume(&mut self, length: usize) {

@@ -36,6 +36,7 @@ replies! {
     BARE_CR = 554 (6, 0) "the message holds a CR without LF; lines end with CRLF";
     NUL = 554 (6, 0) "the message holds a NUL byte";
     NEEDS_SMTPUTF8 = 553 (6, 7) "an address that is not ASCII needs the parameter SMTPUTF8";
+    NOT_HTTP = 500 (5, 2) "this is SMTP and not HTTP; closing";
     TIMEOUT = 421 (4, 2) "timeout, closing";
     TOO_MANY_ERRORS = 421 (7, 0) "too many errors, closing";
 }

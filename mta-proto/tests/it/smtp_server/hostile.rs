@@ -143,6 +143,22 @@ fn a_refused_message_is_not_read_forever() {
 }
 
 #[test]
+fn a_browser_that_is_made_to_speak_smtp_is_sent_away() {
+    let config = config(|_| {});
+    let body = "MAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\r\n.\r\n";
+    for first in ["POST / HTTP/1.1", "GET /x y HTTP/1.0", "PRI * HTTP/2.0"] {
+        let input = format!("{first}\r\nHost: mx\r\n\r\n{body}");
+        let trace = oracle::check(&config, input.as_bytes(), &[1, 9]);
+        assert_eq!(trace.codes(), [220, 500], "{first}");
+    }
+    for first in ["POST", "GET /", "XYZZY HTTP", "noop HTTP/1.1"] {
+        let input = format!("{first}\r\nNOOP\r\n");
+        let trace = oracle::check(&config, input.as_bytes(), &[1, 9]);
+        assert_eq!(trace.codes().last(), Some(&250), "{first}");
+    }
+}
+
+#[test]
 fn hanging_up_anywhere_ends_in_an_abort() {
     let config = config(|_| {});
     let input = b"EHLO c\r\nMAIL FROM:<a@b>\r\nRCPT TO:<c@d>\r\nDATA\r\nx\r\n.\r\n\
