@@ -21,6 +21,7 @@ pub mod mx;
 pub mod policy;
 pub mod ports;
 mod punycode;
+pub mod pw2u;
 pub mod qq;
 pub mod queue;
 pub mod received;
