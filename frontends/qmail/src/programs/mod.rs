@@ -4,15 +4,19 @@ mod bouncesaying;
 mod condredirect;
 mod except;
 mod forward;
+mod getpw;
 mod maildirmake;
 mod newmrh;
 mod newu;
 mod pop3d;
 mod popup;
 mod preline;
+mod pw2u;
 mod qread;
 mod qstat;
 mod queue;
+mod showctl;
+mod splogger;
 mod tcpto;
 
 use crate::failure::Failure;
@@ -29,15 +33,19 @@ pub const NAMES: &[&str] = &[
     "forward",
     "maildirmake",
     "preline",
+    "qmail-getpw",
     "qmail-newmrh",
     "qmail-newu",
     "qmail-pop3d",
     "qmail-popup",
+    "qmail-pw2u",
     "qmail-qread",
     "qmail-qstat",
     "qmail-queue",
+    "qmail-showctl",
     "qmail-tcpok",
     "qmail-tcpto",
+    "splogger",
 ];
 
 /// The program of that name.
@@ -58,6 +66,10 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "qmail-popup" => popup::run,
         "qmail-tcpok" => tcpto::forget,
         "qmail-tcpto" => tcpto::show,
+        "qmail-getpw" => getpw::run,
+        "qmail-pw2u" => pw2u::run,
+        "qmail-showctl" => showctl::run,
+        "splogger" => splogger::run,
         _ => return None,
     })
 }

@@ -1,6 +1,7 @@
 //! The programs as black boxes: descriptors, environment, exit codes, texts (spec qmail §1, §4, §6.8, §11.5).
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
+mod accounts;
 mod home;
 mod injecting;
 mod kit;
