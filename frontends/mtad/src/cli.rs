@@ -1,6 +1,7 @@
 //! The command line of `mtad` as values (clap); what each command does stands in [`crate::commands`].
 
 use clap::{Args, Parser, Subcommand};
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -37,6 +38,13 @@ pub enum Command {
     Queue(Queue),
     /// Judge the configuration: file, line and what was expected.
     Check,
+    /// One delivery as another account; the server run by root calls itself so.
+    #[command(hide = true)]
+    Deliver {
+        /// See [`crate::local::as_user`].
+        #[arg(last = true)]
+        words: Vec<OsString>,
+    },
 }
 
 /// `mtad serve`.

@@ -6,7 +6,7 @@ use crate::config::{Config, Limits};
 use crate::engine::{Engine, News, Parts};
 use crate::home::Home;
 use crate::listen::{self, Bound, Gate, Service};
-use crate::local::{HomeDirectory, Local};
+use crate::local::{self, HomeDirectory, Local};
 use crate::log::Log;
 use crate::pop3_service::InUse;
 use crate::privileges::{self, Privileges};
@@ -30,6 +30,8 @@ use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 const CUT: Duration = Duration::from_millis(500);
 /// Threads that check passwords.
 const LOGIN_THREADS: usize = 2;
+/// Threads that deliver, each started only when it is needed; qmail allows as many deliveries.
+const DELIVERY_THREADS: usize = 255;
 
 /// The bound listeners.
 struct Listeners {
@@ -182,6 +184,7 @@ fn pools(config: &Config) -> Result<Pools, Failure> {
     Ok(Pools {
         sessions: start("session files", config.limits.store_threads)?,
         queue: start("queue files", config.limits.store_threads)?,
+        deliveries: start("deliveries", DELIVERY_THREADS)?,
         logins: start("logins", LOGIN_THREADS)?,
     })
 }
@@ -240,6 +243,10 @@ fn assemble(
         queue.clone(),
         Arc::clone(&accounts),
         origin(),
+        local::Settings {
+            default_delivery: config.defaultdelivery.clone().into_bytes(),
+            program: Duration::from_secs(config.timeouts.program),
+        },
         found(tell),
     );
     let local = Arc::new(local);

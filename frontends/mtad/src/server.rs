@@ -41,8 +41,10 @@ pub struct Snapshot {
 pub struct Pools {
     /// Taking mail in, looking recipients up, handing mail out.
     pub sessions: StorePool,
-    /// The queue's own steps and deliveries.
+    /// The queue's own steps.
     pub queue: StorePool,
+    /// Local deliveries, which wait for programs.
+    pub deliveries: StorePool,
     /// Checking passwords, which is slow on purpose.
     pub logins: StorePool,
 }

@@ -11,6 +11,7 @@ mod user;
 use crate::Failure;
 use crate::cli::{Cli, Command, Serve};
 use crate::home::{Found, Home};
+use crate::local::as_user;
 use crate::serve;
 use mta_auth::vpopmail::AccountError;
 use std::ffi::OsString;
@@ -35,6 +36,7 @@ pub fn run(
         Command::User(what) => user::run(&home.existing()?, what, out)?,
         Command::Queue(what) => queue::run(&home.existing()?, what, out)?,
         Command::Check => code = check::run(&home.existing()?, out)?,
+        Command::Deliver { words } => as_user::run(home, words, out)?,
     }
     out.flush()?;
     Ok(code)

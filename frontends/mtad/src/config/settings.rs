@@ -39,6 +39,8 @@ pub struct Config {
     pub qmqp_from: Vec<Network>,
     /// The networks whose clients may send to anywhere. Loopback is not implied.
     pub relay_from: Vec<Network>,
+    /// What an account without a .qmail file gets: lines as in such a file.
+    pub defaultdelivery: String,
     /// What bounds memory and patience.
     pub limits: Limits,
     /// How long things may take, in seconds.
@@ -105,6 +107,8 @@ pub struct Timeouts {
     pub pop3_session: u64,
     /// SIGTERM lets work finish for this long.
     pub stop: u64,
+    /// A program in a .qmail file that runs longer is killed, and the delivery tried again.
+    pub program: u64,
     /// How often todo/ is looked through without being told to.
     pub todo: u64,
 }
@@ -143,6 +147,7 @@ impl Default for Config {
             qmtp_from: Vec::new(),
             qmqp_from: Vec::new(),
             relay_from: Vec::new(),
+            defaultdelivery: "./Mailbox".to_owned(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             dns: Dns::default(),
@@ -183,6 +188,7 @@ impl Default for Timeouts {
             smtp_session: 3600,
             pop3_session: 86_400,
             stop: 5,
+            program: 3600,
             todo: 1500,
         }
     }
@@ -260,6 +266,11 @@ impl Config {
         if let Some((key, _)) = low {
             return Some((key, format!("{key}: expected 1 or more, found 0")));
         }
+        let first = self.defaultdelivery.lines().next().unwrap_or_default();
+        if first.trim().is_empty() || self.defaultdelivery.contains('\0') {
+            let said = "defaultdelivery: expected lines as in a .qmail file, the first not blank";
+            return Some(("defaultdelivery", said.to_owned()));
+        }
         let floors = [
             (
                 "command_line",
@@ -281,6 +292,7 @@ impl Config {
                 "one piece of a message",
             ),
             ("todo", self.timeouts.todo, 1, "a pause between two looks"),
+            ("program", self.timeouts.program, 1, "some time to run"),
         ];
         let low = floors
             .into_iter()
@@ -378,6 +390,12 @@ mod tests {
                 "[limits]\ncommand_line = 100\n",
                 2,
                 "expected 512 or more",
+            ),
+            (
+                "blank default",
+                "\ndefaultdelivery = \"\\n./Maildir/\"\n",
+                2,
+                "the first not blank",
             ),
             ("no toml", "smtp = [\n", 1, "expected `]`"),
         ];

@@ -182,7 +182,7 @@ impl Engine {
         match delivery.channel {
             Channel::Local => {
                 let local = Arc::clone(&self.local);
-                let pool = self.server.pools.queue.clone();
+                let pool = self.server.pools.deliveries.clone();
                 let host =
                     String::from_utf8_lossy(&self.server.snapshot().controls.me).into_owned();
                 tokio::spawn(async move {

@@ -7,16 +7,23 @@ use mta_core::received::{Invoked, queue as received};
 use mta_core::report::Report;
 use mta_core::{Address, Envelope};
 use mta_store::queue::QueueError;
+use std::os::unix::fs::FileExt;
+
+/// What is to be queued once all lines have succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Forward {
+    pub(super) sender: Address,
+    pub(super) recipients: Vec<Address>,
+    /// What stands before the message.
+    pub(super) head: Vec<u8>,
+    /// It is that of the .qmail file's own lines, whose number the report tells.
+    pub(super) counts: bool,
+}
 
 impl Delivery<'_> {
-    /// Queues the message for others, `head` before it.
-    pub(super) fn forward(
-        &self,
-        sender: &Address,
-        recipients: Vec<Address>,
-        head: &[&[u8]],
-    ) -> Result<MessageId, Report> {
-        let queued = self.inject(sender, recipients, head);
+    /// Queues the message for others.
+    pub(super) fn forward(&self, forward: Forward) -> Result<MessageId, Report> {
+        let queued = self.inject(forward);
         let id = queued.map_err(|error| {
             tracing::warn!("unable to forward message {}: {error}", self.job.id);
             match error {
@@ -35,12 +42,7 @@ impl Delivery<'_> {
         Ok(id)
     }
 
-    fn inject(
-        &self,
-        sender: &Address,
-        recipients: Vec<Address>,
-        head: &[&[u8]],
-    ) -> Result<MessageId, QueueError> {
+    fn inject(&self, forward: Forward) -> Result<MessageId, QueueError> {
         let Self {
             local,
             job,
@@ -56,9 +58,7 @@ impl Delivery<'_> {
         let mut draft = local.queue.begin(local.origin, job.now)?;
         let line = received(local.origin.pid, Invoked::ByAlias, job.now);
         draft.write(line.as_bytes())?;
-        for line in head {
-            draft.write(line)?;
-        }
+        draft.write(&forward.head)?;
         let mut piece = vec![0; PIECE];
         let mut at = 0_u64;
         loop {
@@ -76,8 +76,12 @@ impl Delivery<'_> {
             draft.write(piece.get(..n).unwrap_or_default())?;
         }
         draft.commit(&Envelope {
-            reverse_path: sender.clone(),
-            recipients: recipients.into_iter().map(Recipient::from).collect(),
+            reverse_path: forward.sender,
+            recipients: forward
+                .recipients
+                .into_iter()
+                .map(Recipient::from)
+                .collect(),
             params,
         })
     }

@@ -1,59 +1,100 @@
-//! Local delivery: from a routed recipient to Maildirs and forwards (qmail-lspawn(8), qmail-local(8)).
+//! Local delivery: from a routed recipient to Maildirs, mboxes, programs and forwards (qmail-lspawn(8), qmail-local(8)).
 //!
 //! ```text
-//! recipient ─► users/cdb ─► home, dash, ext ─► .qmail-… ─► Maildir lines, done at once
-//!                  └─ none: alias                      ├─► vdelivermail, done here
-//!                                                      └─► forwards, in one message at the end
+//! recipient ─► users/cdb ─► passwd, as root ─► alias          (account)
+//!                  └──────────────┴── home, dash, ext ─► .qmail-… ─► lines, in order    (work)
+//!                                                            ├─► Maildir, mbox, program
+//!                                                            ├─► vdelivermail, done here
+//!                                                            └─► forwards ─► queue, at the end
 //! ```
 //!
-//! Everything here blocks and runs on store threads.
+//! Run by root, a delivery to another account is a process of its own that is that account from its
+//! start ([`as_user`]); it does the lines and hands the forwards back. Everything here blocks and
+//! runs on store threads.
 
 mod account;
-mod carry_out;
+pub mod as_user;
+mod capture;
 mod forward;
+mod mailbox;
 mod presence;
+mod program;
+mod script;
 mod vdelivermail;
+mod work;
 
 pub use account::User;
 pub use presence::HomeDirectory;
 
 use crate::accounts::Accounts;
 use crate::home::Home;
-use mta_core::delivered::LOOPING;
-use mta_core::delivered::LoopCheck;
+use mta_core::dotqmail::cut_report;
 use mta_core::ports::spool::MessageId;
 use mta_core::report::{Outcome, Report};
 use mta_core::{Address, Unix};
 use mta_store::dir_syncs::DirSyncs;
 use mta_store::files::RealFiles;
-use mta_store::maildir::{Maildir, UniqueName};
-use mta_store::queue::{Message, Origin, Queue};
-use std::path::PathBuf;
+use mta_store::queue::{Origin, Queue};
+use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
+use std::time::Duration;
+use work::{Done, Work};
 
 /// Bytes of a message that are looked at in one go.
 const PIECE: usize = 32 * 1024;
 /// The local part that everybody may write to, whatever accounts there are (RFC 5321 §4.5.1).
 const POSTMASTER: &[u8] = b"postmaster";
 
+/// What an administrator sets about deliveries.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "callers fill in every part")]
+pub struct Settings {
+    /// The lines for an account without a .qmail file.
+    pub default_delivery: Vec<u8>,
+    /// How long one program may run.
+    pub program: Duration,
+}
+
 /// Everything that deliveries share.
 pub struct Local {
-    files: Arc<RealFiles>,
-    home: Home,
+    tools: Tools,
     queue: Queue<RealFiles>,
-    accounts: Arc<Accounts>,
     origin: Origin,
-    syncs: Arc<DirSyncs<RealFiles>>,
-    counter: AtomicU64,
     users: account::Users,
     queued: Box<dyn Fn(MessageId) + Send + Sync>,
+}
+
+/// What it takes to carry lines out, apart from the queue.
+struct Tools {
+    home: Home,
+    accounts: Arc<Accounts>,
+    settings: Settings,
+    files: Arc<RealFiles>,
+    syncs: Arc<DirSyncs<RealFiles>>,
+    pid: u32,
+    counter: AtomicU64,
+}
+
+impl Tools {
+    fn new(home: Home, accounts: Arc<Accounts>, settings: Settings) -> Self {
+        let files = Arc::new(RealFiles::new());
+        Self {
+            home,
+            accounts,
+            settings,
+            syncs: Arc::new(DirSyncs::new(Arc::clone(&files))),
+            files,
+            pid: std::process::id(),
+            counter: AtomicU64::new(0),
+        }
+    }
 }
 
 impl std::fmt::Debug for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Local")
-            .field("home", &self.home)
+            .field("home", &self.tools.home)
             .finish_non_exhaustive()
     }
 }
@@ -78,7 +119,8 @@ pub struct Job {
 struct Delivery<'a> {
     local: &'a Local,
     job: &'a Job,
-    message: Message<RealFiles>,
+    /// Opened for reading only: programs get it as their standard input.
+    message: File,
 }
 
 impl Local {
@@ -88,18 +130,14 @@ impl Local {
         queue: Queue<RealFiles>,
         accounts: Arc<Accounts>,
         origin: Origin,
+        settings: Settings,
         queued: impl Fn(MessageId) + Send + Sync + 'static,
     ) -> Self {
-        let files = Arc::new(RealFiles::new());
         Self {
             users: account::Users::new(home.users().join("cdb"), home.alias()),
-            syncs: Arc::new(DirSyncs::new(Arc::clone(&files))),
-            files,
-            home,
+            tools: Tools::new(home, accounts, settings),
             queue,
-            accounts,
             origin,
-            counter: AtomicU64::new(0),
             queued: Box::new(queued),
         }
     }
@@ -107,11 +145,15 @@ impl Local {
     /// Delivers and says in qmail's words what came of it.
     #[must_use]
     pub fn deliver(&self, job: &Job) -> Report {
+        // The trash address: mail to it vanishes, as its users want.
+        if job.recipient.local().is_empty() {
+            return Report::success("");
+        }
         let message = match self.queue.open_message(job.id) {
-            Ok(message) => message,
+            Ok(message) => message.into_file().into_inner(),
             Err(error) => {
                 tracing::warn!("unable to open message {}: {error}", job.id);
-                return Report::deferral("qmail-spawn unable to open message. (#4.3.0)\n");
+                return Report::deferral("Zqmail-spawn unable to open message. (#4.3.0)\n");
             }
         };
         let delivery = Delivery {
@@ -119,67 +161,58 @@ impl Local {
             job,
             message,
         };
-        match delivery.run() {
-            Ok(did) => Report::success(did.to_string()),
-            Err(report) => report,
-        }
-    }
-
-    fn maildir(&self, path: PathBuf) -> Maildir<RealFiles> {
-        Maildir::new(Arc::clone(&self.files), path).sharing(Arc::clone(&self.syncs))
-    }
-
-    fn unique<'a>(&self, job: &'a Job) -> UniqueName<'a> {
-        UniqueName {
-            time: job.now,
-            pid: self.origin.pid,
-            counter: self.counter.fetch_add(1, Ordering::Relaxed),
-            host: &job.host,
-        }
+        let report = delivery.run().unwrap_or_else(|report| report);
+        Report::new(report.outcome, cut_report(report.text))
     }
 }
 
 impl Delivery<'_> {
-    fn run(&self) -> Result<mta_core::dotqmail::Did, Report> {
+    fn run(&self) -> Result<Report, Report> {
         let recipient = &self.job.recipient;
-        self.refuse_loop(recipient)?;
-        let user = self
-            .local
-            .users
-            .find(recipient.local())
-            .map_err(Report::deferral)?;
-        let done = self.as_user(&user);
+        let found = self.local.users.find(recipient.local());
+        let user = found.map_err(Report::deferral)?;
+        let done = self.to_user(&user);
         let is_postmaster = user.ext.eq_ignore_ascii_case(POSTMASTER)
             || recipient.local().eq_ignore_ascii_case(POSTMASTER);
         match done {
             Err(report) if report.outcome == Outcome::Failure && is_postmaster && !user.alias => {
                 // A domain without a postmaster of its own has the host's.
-                self.as_user(&self.local.users.alias(POSTMASTER))
+                let alias = self.local.users.alias(POSTMASTER);
+                self.to_user(&alias.map_err(Report::deferral)?)
                     .map_err(|_| report)
             }
             other => other,
         }
     }
 
-    /// Fails where the message has been here before.
-    fn refuse_loop(&self, recipient: &Address) -> Result<(), Report> {
-        let mut check = LoopCheck::new(recipient);
-        let mut piece = vec![0; PIECE];
-        let mut at = 0_u64;
-        while !check.is_decided() {
-            let n = self.message.read_at(&mut piece, at).map_err(|error| {
-                tracing::warn!("unable to read message {}: {error}", self.job.id);
-                Report::deferral("Unable to read message. (#4.3.0)\n")
+    /// Delivers to one user: the lines as that user, the forwards from here.
+    fn to_user(&self, user: &User) -> Result<Report, Report> {
+        let tools = &self.local.tools;
+        let done = match user.ids {
+            None => Work::new(tools, self.job, &self.message).run(user)?,
+            Some(ids) => as_user::start(tools, self.job, &self.message, user, ids)?,
+        };
+        self.finish(done)
+    }
+
+    /// Queues what is to be forwarded, now that all else has succeeded.
+    fn finish(&self, done: Done) -> Result<Report, Report> {
+        let Done {
+            mut said,
+            mut did,
+            forwards,
+        } = done;
+        for forward in forwards {
+            let counts = forward.counts;
+            let queued = self.forward(forward).map_err(|report| {
+                let text = [&*said, &report.text].concat();
+                Report::new(report.outcome, text)
             })?;
-            if n == 0 {
-                break;
+            if counts {
+                did.qp = Some(queued.0);
             }
-            at += n as u64;
-            check.feed(piece.get(..n).unwrap_or_default());
         }
-        if check.is_looping() {
-            return Err(Report::failure(LOOPING));
-        }
-        Ok(())
+        said.extend_from_slice(did.to_string().as_bytes());
+        Ok(Report::success(said))
     }
 }

@@ -1,6 +1,6 @@
 //! Answers at RCPT whether a local recipient exists, by the same look-up that delivers (qmail-local(8), vdelivermail(8)).
 
-use super::{Local, User, carry_out, vdelivermail};
+use super::{Local, User, script, vdelivermail};
 use crate::accounts;
 use async_trait::async_trait;
 use driver::StorePool;
@@ -47,7 +47,11 @@ impl Local {
             Ok(user) => user,
             Err(why) => return Presence::Unsure(why.trim_end().to_owned()),
         };
-        let script = match carry_out::script(&user) {
+        if user.ids.is_some() {
+            // Another account's files are not root's to read; the delivery will tell.
+            return Presence::Known;
+        }
+        let script = match script::script(&user, &self.tools.settings.default_delivery) {
             Ok(script) => script,
             Err(report) if report.outcome == Outcome::Failure => return Presence::Unknown,
             Err(report) => {
@@ -68,7 +72,7 @@ impl Local {
             return Presence::Known;
         };
         let domain = recipient.domain().unwrap_or_default();
-        match accounts::find(&self.accounts, &user.ext, domain) {
+        match accounts::find(&self.tools.accounts, &user.ext, domain) {
             Ok(Some(mailbox)) if mailbox.flags.contains(Flags::BOUNCE_MAIL) => Presence::Unknown,
             Ok(None) if call.bounces() => Presence::Unknown,
             Ok(_) => Presence::Known,

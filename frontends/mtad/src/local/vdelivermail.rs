@@ -1,13 +1,15 @@
 //! The work of vdelivermail, done here: mailboxes of virtual domains and what happens without one (vdelivermail(8), spec vpopmail §4).
 
-use super::carry_out::{place_of, unable};
-use super::{Delivery, User};
+use super::User;
+use super::forward::Forward;
+use super::script::place_of;
+use super::work::Work;
 use crate::accounts;
 use mta_auth::Flags;
 use mta_auth::vpopmail::Mailbox;
 use mta_core::Address;
 use mta_core::delivered::{delivered_to, return_path};
-use mta_core::dotqmail::{Instruction, parse};
+use mta_core::dotqmail::{Instruction, ProgramEnd, Variable, parse};
 use mta_core::report::Report;
 use mta_store::files::{Files, RealFiles};
 use std::ffi::OsStr;
@@ -71,22 +73,31 @@ impl Call {
     }
 }
 
-impl Delivery<'_> {
+impl Work<'_> {
     /// Delivers to the mailbox `ext` of the recipient's domain.
-    pub(super) fn vdelivermail(&self, call: &Call, user: &User) -> Result<(), Report> {
+    pub(super) fn vdelivermail(
+        &mut self,
+        call: &Call,
+        user: &User,
+        environment: &[Variable],
+    ) -> Result<ProgramEnd, Report> {
         let domain = self.job.recipient.domain().unwrap_or_default();
-        let found = accounts::find(&self.local.accounts, &user.ext, domain).map_err(|error| {
+        let found = accounts::find(&self.tools.accounts, &user.ext, domain).map_err(|error| {
             Report::deferral(format!(
                 "vdelivermail: unable to look the mailbox up: {error}. (#4.3.0)\n"
             ))
         })?;
         match found {
-            Some(mailbox) => self.to_mailbox(&mailbox),
-            None => self.to_nobody(call, user),
+            Some(mailbox) => self.deliver_to_mailbox(&mailbox, environment),
+            None => self.deliver_to_nobody(call, user, environment),
         }
     }
 
-    fn to_mailbox(&self, mailbox: &Mailbox) -> Result<(), Report> {
+    fn deliver_to_mailbox(
+        &mut self,
+        mailbox: &Mailbox,
+        environment: &[Variable],
+    ) -> Result<ProgramEnd, Report> {
         let address = Address::new(mailbox.address()).unwrap_or_default();
         if mailbox.flags.contains(Flags::BOUNCE_MAIL) {
             return Err(Report::failure(format!(
@@ -94,72 +105,98 @@ impl Delivery<'_> {
                 mailbox.address()
             )));
         }
-        self.to_home(&mailbox.home, &mailbox.maildir, &address)
+        self.deliver_to_home(&mailbox.home, &mailbox.maildir, &address, environment)
     }
 
     /// Delivers by the .qmail file in a mailbox's home, without one into its Maildir.
-    fn to_home(&self, home: &Path, maildir: &Path, address: &Address) -> Result<(), Report> {
+    fn deliver_to_home(
+        &mut self,
+        home: &Path,
+        maildir: &Path,
+        address: &Address,
+        environment: &[Variable],
+    ) -> Result<ProgramEnd, Report> {
         self.refuse_loop(address)?;
-        let prefix = [return_path(&self.job.sender), delivered_to(address)];
-        match dot_qmail(home)? {
-            Some(lines) => self.home_lines(home, &lines, &prefix),
-            None => self.deliver_fresh(maildir.to_owned(), &prefix),
+        let head = [return_path(&self.job.sender), delivered_to(address)];
+        if let Some(lines) = dot_qmail(home)? {
+            return self.home_lines(home, &lines, &head, environment);
         }
+        self.deliver_fresh(maildir.to_owned(), &head)
+            .map(|()| ProgramEnd::Next)
     }
 
     /// Carries out a mailbox's own .qmail file; a line for the mailbox itself keeps a copy.
+    ///
+    /// Programs run in the mailbox's home; USER and HOME stay those of the domain.
     fn home_lines(
-        &self,
+        &mut self,
         home: &Path,
         contents: &[u8],
-        prefix: &[Vec<u8>; 2],
-    ) -> Result<(), Report> {
-        let mut forwards = Vec::new();
+        head: &[Vec<u8>; 2],
+        environment: &[Variable],
+    ) -> Result<ProgramEnd, Report> {
+        let mut environment = environment.to_vec();
+        environment.push(("SHELL", Some(b"/bin/sh".to_vec())));
+        let mut recipients = Vec::new();
+        let mut end = ProgramEnd::Next;
         // Blank lines are passed over wherever they stand, as is the execute bit.
         let lines: Vec<&[u8]> = contents
             .split(|&b| b == b'\n')
             .filter(|l| !l.trim_ascii().is_empty())
             .collect();
-        let place = |line: &[u8]| place_of(&home.join(".qmail"), contents, line);
         for instruction in parse(&lines.join(&b'\n'), 0o600) {
             match instruction {
                 Instruction::Maildir(path) => {
-                    self.deliver_fresh(home.join(OsStr::from_bytes(&path)), prefix)?;
+                    self.deliver_fresh(home.join(OsStr::from_bytes(&path)), head)?;
                 }
-                Instruction::Forward(to) => forwards.push(to),
+                Instruction::Forward(to) => recipients.push(to),
                 Instruction::Refuse(report) => return Err(report),
                 Instruction::Program(command) => {
-                    let line = [b"|", command.as_slice()].concat();
-                    return Err(unable("run the program", &place(&line)));
+                    end = self.program(&command, home, &environment)?;
                 }
-                Instruction::Mbox(path) => {
-                    return Err(unable("append to the mbox", &place(&path)));
-                }
-                _ => return Err(unable("do what is asked", &place(b""))),
+                Instruction::Mbox(path) => return Err(no_mbox(home, contents, &path)),
+                _ => return Err(no_mbox(home, contents, b"")),
+            }
+            if end == ProgramEnd::Stop {
+                break;
             }
         }
-        if !forwards.is_empty() {
-            let [returned, delivered] = prefix;
-            self.forward(&self.job.sender, forwards, &[returned, delivered])?;
+        if !recipients.is_empty() {
+            self.forward_later(Forward {
+                sender: self.job.sender.clone(),
+                recipients,
+                head: head.concat(),
+                counts: false,
+            });
         }
-        Ok(())
+        Ok(end)
     }
 
-    fn to_nobody(&self, call: &Call, user: &User) -> Result<(), Report> {
+    fn deliver_to_nobody(
+        &mut self,
+        call: &Call,
+        user: &User,
+        environment: &[Variable],
+    ) -> Result<ProgramEnd, Report> {
         match &call.action {
-            Action::Delete => Ok(()),
+            Action::Delete => Ok(ProgramEnd::Next),
             Action::Bounce => Err(Report::failure(self.no_user_text(&user.home))),
             Action::Forward(to) => {
                 let wanted = self.wanted(user);
                 self.refuse_loop(&wanted)?;
                 let head = [return_path(&self.job.sender), delivered_to(&wanted)];
-                let head: Vec<&[u8]> = head.iter().map(Vec::as_slice).collect();
-                self.forward(&self.job.sender, vec![to.clone()], &head)
-                    .map(drop)
+                self.forward_later(Forward {
+                    sender: self.job.sender.clone(),
+                    recipients: vec![to.clone()],
+                    head: head.concat(),
+                    counts: false,
+                });
+                Ok(ProgramEnd::Next)
             }
             Action::Directory(path) => {
                 let home = Path::new(OsStr::from_bytes(path));
-                self.to_home(home, &home.join("Maildir"), &self.wanted(user))
+                let wanted = self.wanted(user);
+                self.deliver_to_home(home, &home.join("Maildir"), &wanted, environment)
             }
         }
     }
@@ -178,24 +215,33 @@ impl Delivery<'_> {
         let files = RealFiles::new();
         let own = [
             domain.join(".no-user.msg"),
-            self.local.home.domains().join(".no-user.msg"),
+            self.tools.home.domains().join(".no-user.msg"),
         ];
         let text = own.iter().find_map(|path| files.read(path, SMALL).ok());
         text.unwrap_or_else(|| NO_MAILBOX.as_bytes().to_vec())
     }
 
     /// Delivers into a Maildir that is made where it is missing.
-    fn deliver_fresh(&self, path: PathBuf, prefix: &[Vec<u8>]) -> Result<(), Report> {
+    fn deliver_fresh(&self, path: PathBuf, head: &[Vec<u8>]) -> Result<(), Report> {
         let fresh = !path.join("new").exists();
         if fresh {
-            let made = self.local.maildir(path.clone()).create(None);
+            let made = self.tools.maildir_at(path.clone()).create(None);
             made.map_err(|error| {
                 tracing::warn!("unable to make {}: {error}", path.display());
                 Report::deferral("Unable to chdir to maildir. (#4.2.1)\n")
             })?;
         }
-        self.deliver_to(path, prefix)
+        self.maildir(path, head)
     }
+}
+
+/// As in vdelivermail, a mailbox has Maildirs only; the line is named.
+fn no_mbox(home: &Path, contents: &[u8], line: &[u8]) -> Report {
+    let place = place_of(&home.join(".qmail"), contents, line);
+    Report::deferral(format!(
+        "Unable to do what {place} asks for: vdelivermail delivers to Maildirs, programs and \
+         addresses. (#4.3.5)\n"
+    ))
 }
 
 /// The mailbox's own instructions; an empty file counts as none.

@@ -98,26 +98,10 @@ fn a_catch_all_directory_is_served_like_a_mailbox() {
     fs::write(catch.join(".qmail"), "# mine\n&joe@example.org\n").unwrap();
     mtad.message("", &["who@example.org"], "Subject: x\r\n\r\nbody");
     until("the forwarded message", || home.mail("joe").pop());
-    fs::write(catch.join(".qmail"), "\n|true\n").unwrap();
+    fs::write(catch.join(".qmail"), "\n./mbox\n").unwrap();
     mtad.message("", &["who@example.org"], "x");
     mtad.logged("catch/.qmail:2_asks_for");
     assert_eq!(messages(&catch.join("Maildir")).len(), 1);
-}
-
-#[test]
-fn a_line_that_is_not_carried_out_here_defers_and_is_named() {
-    let home = Home::new();
-    let alias = home.path().join("alias");
-    fs::write(alias.join(".qmail-prog"), "# run\n|true\n").unwrap();
-    fs::write(alias.join(".qmail-mbox"), "./mbox\n").unwrap();
-    let mut mtad = Running::start(&home);
-    for (name, line) in [("prog", ".qmail-prog:2"), ("mbox", ".qmail-mbox:1")] {
-        let to = format!("{name}@mx.example.org");
-        let reply = mtad.message("a@client.example", &[&to], "x");
-        assert!(reply.starts_with("250"), "{reply}");
-        let said = mtad.logged(line);
-        assert!(said.contains("deferral: Unable_to_"), "{said}");
-    }
 }
 
 #[test]

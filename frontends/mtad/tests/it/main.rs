@@ -6,6 +6,8 @@ mod commands;
 mod delivery;
 mod kit;
 mod lifetime;
+mod local;
+mod local_root;
 mod qmail_protocols;
 mod remote;
 mod sessions;

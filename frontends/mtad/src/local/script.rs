@@ -1,0 +1,125 @@
+//! Finds and reads the .qmail file of a user (dot-qmail(5), qmail-local(8), spec §6.3, §6.4).
+
+use super::User;
+use mta_core::Address;
+use mta_core::dotqmail::{
+    Chosen, Found, OwnerFiles, Unopened, check_home, new_sender, owner_names, search,
+};
+use mta_core::report::Report;
+use mta_store::files::{Files, Kind, RealFiles};
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// The largest .qmail file that is read.
+pub(super) const DOT_QMAIL_MAX: usize = 1 << 20;
+
+/// The .qmail file that was chosen, with what is needed to name its lines.
+pub(super) struct Script {
+    pub(super) chosen: Chosen,
+    path: PathBuf,
+    contents: Vec<u8>,
+}
+
+impl Script {
+    /// Says where a line stands, as FILE:LINE.
+    pub(super) fn place_of(&self, line: &[u8]) -> String {
+        place_of(&self.path, &self.contents, line)
+    }
+}
+
+/// Says where a line stands in a file, as FILE:LINE, its blanks at the end left out.
+pub(super) fn place_of(path: &Path, contents: &[u8], line: &[u8]) -> String {
+    let lines = contents.split(|&b| b == b'\n');
+    let number = lines
+        .map(|l| l.trim_ascii_end())
+        .position(|l| l == line.trim_ascii_end())
+        .map_or(1, |at| at + 1);
+    format!("{}:{number}", path.display())
+}
+
+/// Finds the .qmail file of a user; blocks.
+pub(super) fn script(user: &User, default_delivery: &[u8]) -> Result<Script, Report> {
+    let files = RealFiles::new();
+    let stat = files.stat(&user.home).map_err(|error| {
+        Report::deferral(format!(
+            "Unable to switch to {}: {error}. (#4.3.0)\n",
+            user.home.display()
+        ))
+    })?;
+    check_home(stat.mode)?;
+    let (mut path, mut contents) = (user.home.clone(), Vec::new());
+    let chosen = search(&user.dash, &user.ext, default_delivery, |name| {
+        let candidate = user.home.join(OsStr::from_bytes(name));
+        // An extension with a slash would lead out of the home.
+        if name.contains(&b'/') {
+            return Ok(None);
+        }
+        let found = open(&files, &candidate)?;
+        if let Some(found) = &found {
+            (path, contents) = (candidate, found.contents.clone());
+        }
+        Ok(found)
+    })?;
+    Ok(Script {
+        chosen,
+        path,
+        contents,
+    })
+}
+
+/// Who bounces of forwarded mail go to: the owner, where the list has one.
+pub(super) fn forwarder(
+    user: &User,
+    sender: &Address,
+    recipient: &Address,
+) -> Result<Address, Report> {
+    let (owner, verp) = owner_names(&user.dash, &user.ext);
+    let there = |name: &[u8]| {
+        if name.contains(&b'/') {
+            return Ok(false);
+        }
+        match RealFiles::new().stat(&user.home.join(OsStr::from_bytes(name))) {
+            Ok(_) => Ok(true),
+            Err(error) if is_absent(&error) => Ok(false),
+            Err(error) => {
+                let name = String::from_utf8_lossy(name).replace(|c: char| c.is_control(), "_");
+                let text = format!("Unable to open {name}: {error}. (#4.3.0)\n");
+                Err(Report::deferral(text))
+            }
+        }
+    };
+    let files = match (there(&owner)?, there(&verp)?) {
+        (false, _) => OwnerFiles::None,
+        (true, false) => OwnerFiles::Owner,
+        (true, true) => OwnerFiles::OwnerAndDefault,
+    };
+    Ok(new_sender(sender, recipient, files))
+}
+
+fn open(files: &RealFiles, path: &Path) -> Result<Option<Found>, Unopened> {
+    let unopened = |error: io::Error| Unopened {
+        error: error.to_string(),
+    };
+    match files.stat(path) {
+        Err(error) if is_absent(&error) => Ok(None),
+        Err(error) => Err(unopened(error)),
+        Ok(stat) if stat.kind != Kind::File => Ok(None),
+        Ok(stat) => match files.read(path, DOT_QMAIL_MAX) {
+            Err(error) if is_absent(&error) => Ok(None),
+            Err(error) => Err(unopened(error)),
+            Ok(contents) => Ok(Some(Found {
+                mode: stat.mode,
+                contents,
+            })),
+        },
+    }
+}
+
+fn is_absent(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        ErrorKind::NotFound | ErrorKind::NotADirectory | ErrorKind::InvalidFilename
+    )
+}
