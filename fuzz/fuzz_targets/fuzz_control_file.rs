@@ -4,7 +4,7 @@
 use libfuzzer_sys::fuzz_target;
 use mta_core::assign::{self, Assign};
 use mta_core::cdb::Cdb;
-use mta_core::control::Controls;
+use mta_core::control::{Controls, Patterns};
 use mta_fuzz::split;
 
 fuzz_target!(|data: &[u8]| {
@@ -20,6 +20,9 @@ fuzz_target!(|data: &[u8]| {
             let _ = finding.to_string();
         }
     }
+    // A few lines only: compiling each may take its whole allowance.
+    let (lines, _) = split(text, 500);
+    let _ = Patterns::parse(lines).refusing(b"joe@host.example");
     if let Ok(file) = Assign::parse(text) {
         let again = Assign::parse(&file.to_bytes()).expect("what was written can be read");
         assert_eq!(file, again);

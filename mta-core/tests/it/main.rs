@@ -14,6 +14,7 @@ mod inject;
 mod log;
 mod mx;
 mod policy;
+mod qregex;
 mod queue;
 mod rewrite;
 mod schedule;
