@@ -1,6 +1,7 @@
 //! The programs, one file each, and the table by which they are found (qmail(7)).
 
 mod bouncesaying;
+mod checkpassword;
 mod condredirect;
 mod except;
 mod forward;
@@ -28,6 +29,7 @@ type Program = fn(&mut Io<'_>) -> Result<Exit, Failure>;
 /// The names under which the binary may be called.
 pub const NAMES: &[&str] = &[
     "bouncesaying",
+    "checkpassword",
     "condredirect",
     "except",
     "forward",
@@ -52,6 +54,7 @@ pub const NAMES: &[&str] = &[
 pub(crate) fn find(name: &str) -> Option<Program> {
     Some(match name {
         "bouncesaying" => bouncesaying::run,
+        "checkpassword" => checkpassword::run,
         "condredirect" => condredirect::run,
         "except" => except::run,
         "forward" => forward::run,

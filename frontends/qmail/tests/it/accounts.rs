@@ -213,3 +213,38 @@ fn splogger_says_nothing_and_ends_with_its_input() {
         ended(0, "", "")
     );
 }
+
+#[test]
+fn checkpassword_tells_misuse_and_refusal_apart() {
+    let rows = [
+        ("no program", "", "printf 'joe\\0x\\0t\\0'", 2),
+        (
+            "no such user",
+            "true",
+            "printf 'no-such-user\\0x\\0t\\0'",
+            1,
+        ),
+        ("root", "true", "printf 'root\\0x\\0t\\0'", 1),
+        ("no name", "true", "printf '\\0x\\0t\\0'", 1),
+        ("nothing", "true", "true", 2),
+        ("cut", "true", "printf 'joe\\0x\\0t'", 2),
+        ("two fields", "true", "printf 'joe\\0x\\0'", 2),
+        ("too long", "true", "head -c 513 /dev/zero", 1),
+    ];
+    for (name, program, input, code) in rows {
+        let home = Home::new();
+        std::os::unix::fs::symlink(crate::kit::BINARY, home.at("bin/checkpassword")).unwrap();
+        let line = format!("{input} | bin/checkpassword {program} 3<&0");
+        let status = std::process::Command::new("/bin/sh")
+            .args(["-c", &line])
+            .current_dir(home.path())
+            .status();
+        assert_eq!(status.unwrap().code(), Some(code), "{name}");
+    }
+    let home = Home::new();
+    assert_eq!(
+        home.run("checkpassword").args(["true"]).end(),
+        ended(111, "", ""),
+        "no descriptor 3"
+    );
+}
