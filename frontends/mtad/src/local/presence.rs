@@ -47,13 +47,11 @@ impl Local {
             Ok(user) => user,
             Err(why) => return Presence::Unsure(why.trim_end().to_owned()),
         };
-        if user.ids.is_some() {
-            // Another account's files are not root's to read; the delivery will tell.
-            return Presence::Known;
-        }
         let script = match script::script(&user, &self.tools.settings.default_delivery) {
             Ok(script) => script,
             Err(report) if report.outcome == Outcome::Failure => return Presence::Unknown,
+            // The delivery will tell, which is done as that account.
+            Err(_) if user.ids.is_some() => return Presence::Known,
             Err(report) => {
                 let text = String::from_utf8_lossy(&report.text);
                 return Presence::Unsure(text.trim_end().to_owned());

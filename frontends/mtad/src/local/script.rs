@@ -6,7 +6,7 @@ use mta_core::dotqmail::{
     Chosen, Found, OwnerFiles, Unopened, check_home, new_sender, owner_names, search,
 };
 use mta_core::report::Report;
-use mta_store::files::{Files, Kind, RealFiles};
+use mta_store::files::{Access, Files, Kind, OpenFile, RealFiles};
 use std::ffi::OsStr;
 use std::io::{self, ErrorKind};
 use std::os::unix::ffi::OsStrExt;
@@ -39,7 +39,8 @@ pub(super) fn place_of(path: &Path, contents: &[u8], line: &[u8]) -> String {
     format!("{}:{number}", path.display())
 }
 
-/// Finds the .qmail file of a user; blocks.
+/// Finds the .qmail file of a user; blocks. For a delivery that is to be done as another account it
+/// gives a first impression: what cannot be judged from here defers.
 pub(super) fn script(user: &User, default_delivery: &[u8]) -> Result<Script, Report> {
     let files = RealFiles::new();
     let stat = files.stat(&user.home).map_err(|error| {
@@ -56,7 +57,10 @@ pub(super) fn script(user: &User, default_delivery: &[u8]) -> Result<Script, Rep
         if name.contains(&b'/') {
             return Ok(None);
         }
-        let found = open(&files, &candidate)?;
+        let found = match user.ids {
+            None => open(&files, &candidate)?,
+            Some((uid, _)) => open_owned(&files, &candidate, uid)?,
+        };
         if let Some(found) = &found {
             (path, contents) = (candidate, found.contents.clone());
         }
@@ -115,6 +119,29 @@ fn open(files: &RealFiles, path: &Path) -> Result<Option<Found>, Unopened> {
             })),
         },
     }
+}
+
+/// Opens a file in another account's home as root may: only what is that account's own, and by no
+/// symbolic link, so that it tells nothing that the account could not know.
+fn open_owned(files: &RealFiles, path: &Path, uid: u32) -> Result<Option<Found>, Unopened> {
+    let foreign = || Unopened {
+        error: "not the account's own".to_owned(),
+    };
+    let named = match files.lstat(path) {
+        Err(error) if is_absent(&error) => return Ok(None),
+        other => other.map_err(|_| foreign())?,
+    };
+    if named.kind != Kind::File || named.uid != uid {
+        return Err(foreign());
+    }
+    let file = files.open(path, Access::Read).map_err(|_| foreign())?;
+    let opened = file.stat().map_err(|_| foreign())?;
+    if (opened.ino, opened.uid) != (named.ino, uid) {
+        return Err(foreign());
+    }
+    let contents = file.read_all(DOT_QMAIL_MAX).map_err(|_| foreign())?;
+    let mode = opened.mode;
+    Ok(Some(Found { mode, contents }))
 }
 
 fn is_absent(error: &io::Error) -> bool {

@@ -47,6 +47,10 @@ fn send_from(mtad: &mut Running, from: &str, ext: &str) {
 
 /// Puts a user into users/assign and users/cdb.
 pub(crate) fn assign(home: &Home, name: &str, owner: &Path, dir: &Path) {
+    assign_as(home, name, Key::Exact(name.into()), owner, dir, b"");
+}
+
+pub(crate) fn assign_as(home: &Home, name: &str, key: Key, owner: &Path, dir: &Path, dash: &[u8]) {
     let stat = fs::metadata(owner).unwrap();
     let users = home.path().join("users");
     let text = fs::read(users.join("assign")).unwrap();
@@ -56,10 +60,9 @@ pub(crate) fn assign(home: &Home, name: &str, owner: &Path, dir: &Path) {
         uid: stat.uid().to_string().into(),
         gid: stat.gid().to_string().into(),
         home: dir.to_str().unwrap().into(),
-        dash: Vec::new(),
+        dash: dash.to_vec(),
         ext: Vec::new(),
     };
-    let key = Key::Exact(name.into());
     assign.insert(Entry { key, account }).unwrap();
     fs::write(users.join("assign"), assign.to_bytes()).unwrap();
     let records = assign.to_cdb_records();

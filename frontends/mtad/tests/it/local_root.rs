@@ -1,7 +1,8 @@
 //! Run by root in a home of root's: deliveries to other accounts are done as those (qmail-lspawn(8), qmail-getpw(8)).
 
-use crate::kit::{Home, Running, until};
-use crate::local::{NOBODY, assign, python_reads};
+use crate::kit::{Home, Line, Running, until};
+use crate::local::{NOBODY, assign, assign_as, python_reads};
+use mta_core::assign::Key;
 use nix::unistd::{Gid, Uid, chown, geteuid};
 use std::fs;
 use std::os::unix::fs::MetadataExt;
@@ -72,4 +73,30 @@ fn root_itself_runs_no_program() {
     send(&mut mtad, "prog");
     mtad.logged("deferral: Not_allowed_to_perform_deliveries_as_root./");
     assert!(!home.path().join("alias/ran").exists() && !dir.join("ran").exists());
+}
+
+#[test]
+fn recipients_of_another_account_are_judged_by_its_own_files() {
+    let Some((home, dir)) = roots() else { return };
+    let key = Key::Wildcard(b"ann-".to_vec());
+    assign_as(&home, "ann", key, &dir, &dir, b"-");
+    let own = dir.join(".qmail-own");
+    fs::write(&own, "./box\n").unwrap();
+    let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
+    chown(&own, Some(uid), Some(gid)).unwrap();
+    for (name, target) in [("there", "/etc/passwd"), ("nowhere", "/nonexistent")] {
+        std::os::unix::fs::symlink(target, dir.join(format!(".qmail-{name}"))).unwrap();
+    }
+    let mut mtad = Running::start(&home);
+    let mut client = Line::smtp(mtad.smtp());
+    client.say("MAIL FROM:<a@client.example>");
+    for (ext, code) in [
+        ("own", "250"),
+        ("none", "550"),
+        ("there", "250"),
+        ("nowhere", "250"),
+    ] {
+        let reply = client.say(&format!("RCPT TO:<ann-{ext}@mx.example.org>"));
+        assert!(reply.starts_with(code), "{ext}: {reply}");
+    }
 }
