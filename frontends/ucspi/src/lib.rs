@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   rules ──tcprules──► cdb ──tcprulescheck──► what would happen
+//!                        └───tcpserver────► a program for every connection
 //! ```
 //!
 //! The language of rules and the decision are [`mta_core::tcprules`]; here are the files around
@@ -9,10 +10,13 @@
 //! ours differ.
 
 mod failure;
+mod getopt;
 mod io;
+mod names;
 mod rules;
 mod tcprules;
 mod tcprulescheck;
+mod tcpserver;
 
 pub use io::Io;
 
@@ -22,9 +26,11 @@ use std::ffi::OsString;
 use std::path::Path;
 
 /// The names under which the binary is a program of its own.
-pub const APPLETS: [&str; 2] = ["tcprules", "tcprulescheck"];
+pub const APPLETS: [&str; 3] = ["tcprules", "tcprulescheck", "tcpserver"];
 
 /// Runs one of [`APPLETS`]; any other name is refused.
+///
+/// tcpserver takes the process over: it works with descriptors and signals, and ends by SIGTERM.
 ///
 /// ```
 /// use ucspi::{Io, run};
@@ -43,6 +49,8 @@ pub fn run(applet: &str, io: &mut Io<'_>) -> Exit {
     let result = match applet {
         "tcprules" => tcprules::run(io),
         "tcprulescheck" => tcprulescheck::run(io),
+        "tcpserver" => tcpserver::run(io),
+        tcpserver::CONNECTION => tcpserver::run_connection(io),
         _ => Err(failure::Failure::usage("there is no such program")),
     };
     match result {
@@ -66,6 +74,12 @@ pub fn main() -> Exit {
         output: &mut output,
         errors: &mut std::io::stderr(),
     };
+    if let [name, arguments @ ..] = &called[..]
+        && name == tcpserver::CONNECTION
+    {
+        io.arguments = arguments.to_vec();
+        return run(tcpserver::CONNECTION, &mut io);
+    }
     match applet::select("ucspi", &APPLETS, called) {
         Ok(Selection::Run { applet, arguments }) => {
             io.arguments = arguments;

@@ -4,3 +4,5 @@
 mod kit;
 mod rules;
 mod rules_original;
+mod tcpserver;
+mod tcpserver_original;

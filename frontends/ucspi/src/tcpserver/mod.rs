@@ -1,0 +1,88 @@
+//! `tcpserver`: accepts connections and runs a program for each that the rules allow (tcpserver(1), spec §9.1).
+//!
+//! ```text
+//!   tcpserver (one thread: poll on socket and signals)
+//!      └─ per connection: this binary again, as CONNECTION, with the socket as 0 and 1
+//!            banner, names, rules, log line, environment ──exec──► the program, same process id
+//! ```
+//!
+//! Starting ourselves anew takes the place of the original's fork: the process that the log names
+//! is the one that becomes the program, a slow look-up holds up nobody else, and the rules are
+//! read anew each time.
+
+mod connection;
+mod listen;
+mod log;
+mod options;
+mod serve;
+
+use crate::Io;
+use crate::failure::Failure;
+use applet::Exit;
+use nix::unistd::{Gid, dup2_stdin, dup2_stdout, setgid, setgroups};
+use options::{Ids, Settings, number};
+use std::fs::File;
+
+pub(crate) use connection::run as run_connection;
+
+/// The name under which tcpserver starts this binary for one connection.
+pub(crate) const CONNECTION: &str = "tcpserver-connection";
+
+pub(crate) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
+    let arguments = std::mem::take(&mut io.arguments);
+    let settings = Settings::parse(io, &arguments)?;
+    let ids = resolved(io, settings.ids)?;
+    let listener = listen::listen(&settings)?;
+    become_other(ids)?;
+    if settings.print_port {
+        let port = listener
+            .local_addr()
+            .map_err(|error| listen::unable("find the port", &error))?;
+        let written = writeln!(io.output, "{}", port.port()).and_then(|()| io.output.flush());
+        written.map_err(|error| listen::unable("print the port", &error))?;
+    }
+    release_streams().map_err(|error| listen::unable("open /dev/null", &error))?;
+    serve::serve(io, &settings, &arguments, &listener)
+}
+
+/// Finds out whom `-U` means. Unlike the original, it does not stay root where nobody is named.
+fn resolved(io: &Io<'_>, ids: Ids) -> Result<Ids, Failure> {
+    if !ids.from_environment {
+        return Ok(ids);
+    }
+    let read = |name: &str| {
+        let id = io.variable(name).and_then(number);
+        id.ok_or_else(|| Failure::Permanent(format!("expected a number in ${name}").into_bytes()))
+    };
+    Ok(Ids {
+        gid: read("GID")?,
+        uid: read("UID")?,
+        ..ids
+    })
+}
+
+fn become_other(ids: Ids) -> Result<(), Failure> {
+    let failed = |what: &str, why: String| {
+        Failure::Temporary(format!("unable to set {what}: {why}").into_bytes())
+    };
+    let current = nix::unistd::getgid().as_raw();
+    let gid = if ids.gid == 0 { current } else { ids.gid };
+    if ids.uid != 0 {
+        let dropped = sys::drop_privileges(ids.uid, gid, &[]);
+        return dropped.map_err(|error| failed("uid", error.to_string()));
+    }
+    if ids.gid != 0 && ids.gid != current {
+        let gid = Gid::from_raw(ids.gid);
+        let set = setgroups(&[gid]).and_then(|()| setgid(gid));
+        set.map_err(|error| failed("gid", error.to_string()))?;
+    }
+    Ok(())
+}
+
+/// Lets go of standard input and output, so that whoever reads the port sees its end.
+fn release_streams() -> std::io::Result<()> {
+    let null = File::options().read(true).write(true).open("/dev/null")?;
+    dup2_stdin(&null)?;
+    dup2_stdout(&null)?;
+    Ok(())
+}
