@@ -6,6 +6,7 @@ mod condredirect;
 mod except;
 mod forward;
 mod getpw;
+mod maildir2mbox;
 mod maildirmake;
 mod newmrh;
 mod newu;
@@ -33,6 +34,7 @@ pub const NAMES: &[&str] = &[
     "condredirect",
     "except",
     "forward",
+    "maildir2mbox",
     "maildirmake",
     "preline",
     "qmail-getpw",
@@ -58,6 +60,7 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "condredirect" => condredirect::run,
         "except" => except::run,
         "forward" => forward::run,
+        "maildir2mbox" => maildir2mbox::run,
         "maildirmake" => maildirmake::run,
         "preline" => preline::run,
         "qmail-newmrh" => newmrh::run,

@@ -5,6 +5,7 @@ mod accounts;
 mod home;
 mod injecting;
 mod kit;
+mod maildir2mbox;
 mod pop3;
 mod queue;
 mod tables;
