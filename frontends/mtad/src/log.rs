@@ -6,6 +6,7 @@
 //! [`PATIENCE`]: a log that nobody reads stops neither mail nor SIGTERM. What is lost is counted, and
 //! the count is the first line that can be written again.
 
+use mta_store::queue::Quarantined;
 use std::fmt;
 use std::io::{self, Write};
 use std::sync::Arc;
@@ -99,6 +100,15 @@ fn write_lines(receiver: &Receiver<Vec<u8>>, stall: &Stall, out: &mut dyn Write)
         if last {
             return;
         }
+    }
+}
+
+/// Tells where broken files of the queue are now, and why; silent where there were none.
+pub fn put_aside(one: &Quarantined) {
+    let files = one.files.iter().map(|path| path.display().to_string());
+    let files: Vec<String> = files.collect();
+    if !files.is_empty() {
+        tracing::warn!("put aside as {}: {}", files.join(" "), one.reason);
     }
 }
 

@@ -7,7 +7,7 @@ use crate::engine::{Engine, News, Parts};
 use crate::home::Home;
 use crate::listen::{self, Bound, Gate, Service};
 use crate::local::{self, HomeDirectory, Local};
-use crate::log::Log;
+use crate::log::{self, Log};
 use crate::pop3_service::InUse;
 use crate::privileges::{self, Privileges};
 use crate::remote::Remote;
@@ -195,12 +195,7 @@ fn recover(queue: &Queue<RealFiles>) -> Result<Vec<Recovered>, Failure> {
         .recover()
         .map_err(|error| Failure::temporary(format!("unable to read the queue: {error}")))?;
     for one in &found.quarantined {
-        let files: Vec<String> = one
-            .files
-            .iter()
-            .map(|path| path.display().to_string())
-            .collect();
-        tracing::warn!("put aside as {}: {}", files.join(" "), one.reason);
+        log::put_aside(one);
     }
     for path in &found.mended {
         tracing::warn!("mended what was damaged: {}", path.display());

@@ -2,6 +2,7 @@
 
 use super::{Answer, Engine, News};
 use crate::bounce::{self, Bounced};
+use crate::log;
 use driver::Clock;
 use mta_core::bounce::{Failure, record};
 use mta_core::ports::spool::MessageId;
@@ -159,7 +160,12 @@ fn trouble(queue: &Files, id: MessageId, error: QueueError) -> Trouble {
     if error.is_broken() {
         let reason = error.to_string();
         return match queue.quarantine(id, &reason) {
-            Ok(_) => Trouble::Broken(reason),
+            Ok(aside) => {
+                // Told here, because a step beside this one may find the message gone meanwhile,
+                // and then the manager hears of this one no more.
+                log::put_aside(&aside);
+                Trouble::Broken(reason)
+            }
             Err(error) => Trouble::Temporary(format!("{reason}; unable to put it aside: {error}")),
         };
     }
