@@ -9,11 +9,13 @@
 //! them. `docs/ucspi-map.md` tells which program of the original corresponds to what, and where
 //! ours differ.
 
+mod ends;
 mod failure;
 mod getopt;
 mod io;
 mod names;
 mod rules;
+mod tcp_env;
 mod tcprules;
 mod tcprulescheck;
 mod tcpserver;
@@ -26,11 +28,12 @@ use std::ffi::OsString;
 use std::path::Path;
 
 /// The names under which the binary is a program of its own.
-pub const APPLETS: [&str; 3] = ["tcprules", "tcprulescheck", "tcpserver"];
+pub const APPLETS: [&str; 4] = ["tcprules", "tcprulescheck", "tcpserver", "tcp-env"];
 
 /// Runs one of [`APPLETS`]; any other name is refused.
 ///
-/// tcpserver takes the process over: it works with descriptors and signals, and ends by SIGTERM.
+/// tcpserver and tcp-env take the process over: the one works with descriptors and signals and ends
+/// by SIGTERM, the other becomes a program.
 ///
 /// ```
 /// use ucspi::{Io, run};
@@ -50,6 +53,7 @@ pub fn run(applet: &str, io: &mut Io<'_>) -> Exit {
         "tcprules" => tcprules::run(io),
         "tcprulescheck" => tcprulescheck::run(io),
         "tcpserver" => tcpserver::run(io),
+        "tcp-env" => tcp_env::run(io),
         tcpserver::CONNECTION => tcpserver::run_connection(io),
         _ => Err(failure::Failure::usage("there is no such program")),
     };

@@ -20,6 +20,10 @@ const IDENT_MAX: u64 = 1000;
 /// The port of ident servers.
 const IDENT_PORT: u16 = 113;
 
+/// The name servers did not answer; later they may.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NoAnswer;
+
 /// Asks on behalf of one connection, one question after the other.
 #[derive(Debug)]
 pub(crate) struct Names {
@@ -57,21 +61,22 @@ impl Names {
         self.runtime.block_on(future)
     }
 
-    fn records(&self, name: String, kind: Kind) -> Vec<Record> {
+    fn records(&self, name: String, kind: Kind) -> Result<Vec<Record>, NoAnswer> {
         match self.wait(self.dns.lookup(&Query { name, kind })) {
-            Answer::Records(records) => records,
-            _ => Vec::new(),
+            Answer::Records(records) => Ok(records),
+            Answer::Failed(_) => Err(NoAnswer),
+            _ => Ok(Vec::new()),
         }
     }
 
     /// Returns the name of an address. Unlike the original, one with white space, control or
     /// non-ASCII bytes is none: it would go into the environment of programs.
-    pub(crate) fn reverse(&self, address: IpAddr) -> Option<String> {
-        let records = self.records(reverse_name(address), Kind::Ptr);
-        records.into_iter().find_map(|record| match record {
+    pub(crate) fn reverse(&self, address: IpAddr) -> Result<Option<String>, NoAnswer> {
+        let records = self.records(reverse_name(address), Kind::Ptr)?;
+        Ok(records.into_iter().find_map(|record| match record {
             Record::Ptr(name) if proper(&name) => Some(name.to_ascii_lowercase()),
             _ => None,
-        })
+        }))
     }
 
     /// Tells whether a name has this address.
@@ -81,7 +86,8 @@ impl Names {
         } else {
             Kind::Aaaa
         };
-        let mut records = self.records(name.to_owned(), kind).into_iter();
+        let records = self.records(name.to_owned(), kind);
+        let mut records = records.unwrap_or_default().into_iter();
         records.any(|record| match record {
             Record::A(found) => address == found,
             Record::Aaaa(found) => address == found,

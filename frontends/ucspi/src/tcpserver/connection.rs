@@ -3,6 +3,7 @@
 use super::log;
 use super::options::{Settings, Verbosity};
 use crate::Io;
+use crate::ends::{Ends, run_program};
 use crate::failure::{Failure, reason};
 use crate::names::Names;
 use crate::rules::RulesFile;
@@ -12,8 +13,6 @@ use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::process::CommandExt;
-use std::process::Command;
 
 const INTERNAL: Failure = Failure::usage("this name is for tcpserver alone");
 
@@ -50,8 +49,8 @@ fn dropped(what: &str) -> impl FnOnce(io::Error) -> Dropped {
 
 fn serve(io: &mut Io<'_>, settings: &Settings, peer: SocketAddr) -> Result<Exit, Dropped> {
     let pid = std::process::id();
-    let line = format!("pid {pid} from {}", peer.ip());
-    log::tell(io, settings.verbosity, Verbosity::All, line.as_bytes());
+    let began = format!("pid {pid} from {}", peer.ip());
+    log::tell(io, settings.verbosity, Verbosity::All, began.as_bytes());
     let mut stream = sys::adopt(0)
         .map(TcpStream::from)
         .map_err(dropped("get the connection"))?;
@@ -59,14 +58,14 @@ fn serve(io: &mut Io<'_>, settings: &Settings, peer: SocketAddr) -> Result<Exit,
     stream
         .write_all(settings.banner.as_bytes())
         .map_err(dropped("print banner"))?;
-    let known = Known::find(io, settings, &stream, peer)?;
-    let decision = known.judge(settings)?;
+    let known = find(io, settings, &stream, peer)?;
+    let decision = judge(&known, settings)?;
     let verdict: &[u8] = if decision.denied { b"deny" } else { b"ok" };
     log::tell(
         io,
         settings.verbosity,
         Verbosity::All,
-        &known.line(verdict, pid),
+        &line(&known, verdict, pid),
     );
     if decision.denied {
         return Ok(Exit::PERMANENT);
@@ -82,11 +81,7 @@ fn serve(io: &mut Io<'_>, settings: &Settings, peer: SocketAddr) -> Result<Exit,
         }
     }
     // The program finds the connection at 0 and 1; this copy of it closes by itself.
-    let error = Command::new(&settings.program)
-        .args(&settings.arguments)
-        .env_clear()
-        .envs(&io.environment)
-        .exec();
+    let error = run_program(io, &settings.program, &settings.arguments);
     Err(dropped(&format!("run {}", settings.program.display()))(
         error,
     ))
@@ -102,105 +97,72 @@ fn prepare(stream: &TcpStream, settings: &Settings, peer: SocketAddr) {
     }
 }
 
-/// What is known of both ends.
-struct Known {
-    local: SocketAddr,
-    local_host: Option<OsString>,
+fn find(
+    io: &Io<'_>,
+    settings: &Settings,
+    stream: &TcpStream,
     peer: SocketAddr,
-    peer_host: Option<String>,
-    info: Option<Vec<u8>>,
+) -> Result<Ends, Dropped> {
+    let local = stream.local_addr().map_err(dropped("get local address"))?;
+    let local = SocketAddr::new(local.ip().to_canonical(), local.port());
+    let mut known = Ends {
+        local,
+        local_host: settings.local_name.clone(),
+        peer,
+        peer_host: None,
+        info: None,
+    };
+    if known.local_host.is_some() && !settings.look_up_name && !settings.ask_ident {
+        return Ok(known);
+    }
+    let names = Names::new(io).map_err(dropped("look up names"))?;
+    if known.local_host.is_none() {
+        known.local_host = names.reverse(local.ip()).ok().flatten().map(OsString::from);
+    }
+    if settings.look_up_name {
+        let host = names.reverse(peer.ip()).ok().flatten();
+        known.peer_host = host.filter(|host| !settings.paranoid || names.leads_to(host, peer.ip()));
+    }
+    if settings.ask_ident {
+        known.info = names.ident(peer, local, settings.ident_timeout);
+    }
+    Ok(known)
 }
 
-impl Known {
-    fn find(
-        io: &Io<'_>,
-        settings: &Settings,
-        stream: &TcpStream,
-        peer: SocketAddr,
-    ) -> Result<Self, Dropped> {
-        let local = stream.local_addr().map_err(dropped("get local address"))?;
-        let local = SocketAddr::new(local.ip().to_canonical(), local.port());
-        let mut known = Self {
-            local,
-            local_host: settings.local_name.clone(),
-            peer,
-            peer_host: None,
-            info: None,
-        };
-        if known.local_host.is_some() && !settings.look_up_name && !settings.ask_ident {
-            return Ok(known);
-        }
-        let names = Names::new(io).map_err(dropped("look up names"))?;
-        if known.local_host.is_none() {
-            known.local_host = names.reverse(local.ip()).map(OsString::from);
-        }
-        if settings.look_up_name {
-            let host = names.reverse(peer.ip());
-            known.peer_host =
-                host.filter(|host| !settings.paranoid || names.leads_to(host, peer.ip()));
-        }
-        if settings.ask_ident {
-            known.info = names.ident(peer, local, settings.ident_timeout);
-        }
-        Ok(known)
-    }
-
-    fn judge(&self, settings: &Settings) -> Result<Decision, Dropped> {
-        let Some(path) = &settings.rules else {
+fn judge(ends: &Ends, settings: &Settings) -> Result<Decision, Dropped> {
+    let Some(path) = &settings.rules else {
+        return Ok(Decision::default());
+    };
+    let what = format!("read {}", path.display());
+    let rules = match RulesFile::open(path) {
+        Err(error) if settings.without_rules && error.kind() == io::ErrorKind::NotFound => {
             return Ok(Decision::default());
-        };
-        let what = format!("read {}", path.display());
-        let rules = match RulesFile::open(path) {
-            Err(error) if settings.without_rules && error.kind() == io::ErrorKind::NotFound => {
-                return Ok(Decision::default());
-            }
-            opened => opened.map_err(dropped(&what))?,
-        };
-        let mut peer = Peer::new(self.peer.ip());
-        if let Some(host) = &self.peer_host {
-            peer = peer.host(host.as_bytes());
         }
-        if let Some(info) = &self.info {
-            peer = peer.info(info);
-        }
-        decide(&rules, &peer).map_err(dropped(&what))
+        opened => opened.map_err(dropped(&what))?,
+    };
+    let mut peer = Peer::new(ends.peer.ip());
+    if let Some(host) = &ends.peer_host {
+        peer = peer.host(host.as_bytes());
     }
+    if let Some(info) = &ends.info {
+        peer = peer.info(info);
+    }
+    decide(&rules, &peer).map_err(dropped(&what))
+}
 
-    /// `VERDICT PID LOCALHOST:LOCALIP:LOCALPORT HOST:IP:INFO:PORT`.
-    fn line(&self, verdict: &[u8], pid: u32) -> Vec<u8> {
-        let local_host = self.local_host.as_deref().unwrap_or_default();
-        let peer_host = self.peer_host.as_deref().unwrap_or_default();
-        [
-            verdict,
-            format!(" {pid} ").as_bytes(),
-            &log::field(local_host.as_bytes()),
-            format!(":{}:{} ", log::address(self.local.ip()), self.local.port()).as_bytes(),
-            &log::field(peer_host.as_bytes()),
-            format!(":{}:", log::address(self.peer.ip())).as_bytes(),
-            &log::field(self.info.as_deref().unwrap_or_default()),
-            format!(":{}", self.peer.port()).as_bytes(),
-        ]
-        .concat()
-    }
-
-    /// Sets the variables of tcp-environ(5); what is not known must not be inherited either.
-    fn export(&self, io: &mut Io<'_>) {
-        let text = |text: String| Some(OsString::from(text));
-        let variables = [
-            ("PROTO", text("TCP".to_owned())),
-            ("TCPLOCALIP", text(self.local.ip().to_string())),
-            ("TCPLOCALPORT", text(self.local.port().to_string())),
-            ("TCPLOCALHOST", self.local_host.clone()),
-            ("TCPREMOTEIP", text(self.peer.ip().to_string())),
-            ("TCPREMOTEPORT", text(self.peer.port().to_string())),
-            ("TCPREMOTEHOST", self.peer_host.clone().map(OsString::from)),
-            ("TCPREMOTEINFO", self.info.clone().map(OsString::from_vec)),
-        ];
-        for (name, value) in variables {
-            match value {
-                Some(value) => io.environment.insert(name.into(), value),
-                None => io.environment.remove(OsStr::new(name)),
-            };
-        }
-    }
+/// `VERDICT PID LOCALHOST:LOCALIP:LOCALPORT HOST:IP:INFO:PORT`.
+fn line(ends: &Ends, verdict: &[u8], pid: u32) -> Vec<u8> {
+    let local_host = ends.local_host.as_deref().unwrap_or_default();
+    let peer_host = ends.peer_host.as_deref().unwrap_or_default();
+    [
+        verdict,
+        format!(" {pid} ").as_bytes(),
+        &log::field(local_host.as_bytes()),
+        format!(":{}:{} ", log::address(ends.local.ip()), ends.local.port()).as_bytes(),
+        &log::field(peer_host.as_bytes()),
+        format!(":{}:", log::address(ends.peer.ip())).as_bytes(),
+        &log::field(ends.info.as_deref().unwrap_or_default()),
+        format!(":{}", ends.peer.port()).as_bytes(),
+    ]
+    .concat()
 }

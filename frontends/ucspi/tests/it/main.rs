@@ -4,5 +4,6 @@
 mod kit;
 mod rules;
 mod rules_original;
+mod tcp_env;
 mod tcpserver;
 mod tcpserver_original;

@@ -230,7 +230,7 @@ fn ipv6_has_rules_environment_and_a_log_of_its_own_form() {
 }
 
 /// Answers PTR questions with `h.example` and A questions with 127.0.0.1, until the test ends.
-fn name_server() -> u16 {
+pub(crate) fn name_server() -> u16 {
     let socket = UdpSocket::bind("127.0.0.1:0").unwrap();
     let port = socket.local_addr().unwrap().port();
     std::thread::spawn(move || {
