@@ -49,6 +49,15 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
         writeln!(judge.out, "{}: error: {said}", home.config().display())?;
         judge.errors += 1;
     }
+    if let Some(listener) = config.as_ref().and_then(clear_logins) {
+        let warning = "expected a loopback address, because POP3 passwords travel in the clear";
+        let file = home.config();
+        writeln!(
+            judge.out,
+            "{}: warning: pop3 {listener}: {warning}",
+            file.display()
+        )?;
+    }
     let controls = judge.controls()?;
     let before = judge.errors;
     judge.users()?;
@@ -69,6 +78,12 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
     }
     writeln!(judge.out, "{} errors", judge.errors)?;
     Ok(ExitCode::from(PERMANENT))
+}
+
+/// The first POP3 listener that is reached from other hosts.
+fn clear_logins(config: &Config) -> Option<std::net::SocketAddr> {
+    let reached = |it: &&std::net::SocketAddr| !it.ip().to_canonical().is_loopback();
+    config.pop3.iter().find(reached).copied()
 }
 
 /// Says in one line whether strangers may send to anywhere through this host, and why or why not.

@@ -102,7 +102,7 @@ fn words(tools: &Tools, job: &Job, user: &User) -> Vec<OsString> {
 /// What the child does: one delivery, as the account that runs it.
 ///
 /// # Errors
-/// Fails where it was not called as [`start`] calls it.
+/// Fails where it was not called as `start` calls it.
 pub fn run(home: Home, words: &[OsString], out: &mut dyn Write) -> Result<(), Failure> {
     let bytes: Vec<&[u8]> = words.iter().map(|word| word.as_bytes()).collect();
     let (job, user, settings) = read_words(&bytes).ok_or_else(|| {

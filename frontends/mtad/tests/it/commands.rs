@@ -359,6 +359,19 @@ fn check_names_file_line_and_what_was_expected() {
 }
 
 #[test]
+fn check_warns_where_passwords_would_travel_in_the_clear() {
+    let home = Home::new();
+    let warned = |home: &Home| {
+        home.run(&["check"], "")
+            .out
+            .contains("passwords travel in the clear")
+    };
+    assert!(!warned(&home));
+    home.config("pop3 = [\"127.0.0.1:2110\", \"0.0.0.0:110\"]\n");
+    assert!(warned(&home));
+}
+
+#[test]
 fn a_wrong_setting_stops_the_start_and_is_named() {
     let home = Home::new();
     home.config("smtp = [\"127.0.0.1:0\"]\nrelay_form = []\n");
