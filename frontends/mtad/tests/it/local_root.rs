@@ -13,7 +13,8 @@ fn roots() -> Option<(Home, PathBuf)> {
     if !geteuid().is_root() {
         return None;
     }
-    let home = Home::new();
+    let mut home = Home::new();
+    home.with_own_program();
     let dir = home.path().join("ann");
     fs::create_dir(&dir).unwrap();
     let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));

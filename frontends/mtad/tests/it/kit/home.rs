@@ -9,6 +9,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 /// A home for mx.example.org with the domain example.org and the mailbox joe.
 pub(crate) struct Home {
     dir: PathBuf,
+    program: PathBuf,
 }
 
 /// What a command came to.
@@ -35,6 +36,7 @@ impl Home {
         let name = format!("mtad-it-{}-{n}", std::process::id());
         Self {
             dir: std::env::temp_dir().join(name),
+            program: env!("CARGO_BIN_EXE_mtad").into(),
         }
     }
 
@@ -69,6 +71,14 @@ impl Home {
         .ok();
     }
 
+    /// Uses a copy of the program inside the home from now on: other accounts may be kept out of
+    /// the directory it was built in.
+    pub(crate) fn with_own_program(&mut self) {
+        let copy = self.dir.join("mtad");
+        fs::copy(&self.program, &copy).unwrap();
+        self.program = copy;
+    }
+
     pub(crate) fn path(&self) -> &Path {
         &self.dir
     }
@@ -92,7 +102,7 @@ impl Home {
     }
 
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_mtad"));
+        let mut command = Command::new(&self.program);
         command
             .args(arguments)
             .arg("--home")
