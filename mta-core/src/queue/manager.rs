@@ -17,8 +17,8 @@ pub struct Settings {
     pub lifetime: u64,
     /// How many recipients one remote delivery may have (RFC 5321 §4.5.3.1.8 promises 100).
     pub recipients: usize,
-    /// How many todo entries may be preprocessed at once. Few, so that a burst of new mail is taken
-    /// in first: preprocessing syncs as often as taking in does, and nobody waits for it.
+    /// How many todo entries may be preprocessed at once. Enough to keep up with intake: with few, a
+    /// long burst fills todo/, which is one directory, and slows intake down itself.
     pub preprocessing: usize,
 }
 
@@ -28,7 +28,7 @@ impl Default for Settings {
             concurrency: PerChannel::new(10, 20),
             lifetime: schedule::LIFETIME,
             recipients: 100,
-            preprocessing: 4,
+            preprocessing: 16,
         }
     }
 }
