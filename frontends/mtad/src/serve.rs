@@ -20,7 +20,6 @@ use mta_core::queue::{PerChannel, Recovered};
 use mta_store::files::RealFiles;
 use mta_store::queue::{Origin, Queue, QueueError, Standing};
 use std::io::Write;
-use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -250,7 +249,9 @@ fn assemble(
         .budget(config.limits.store_bytes)
         .build();
     let server = Server {
-        own_addresses: interface_addresses()?,
+        own_addresses: delivery::remote::interface_addresses().map_err(|error| {
+            Failure::temporary(format!("unable to figure out my IP addresses: {error}"))
+        })?,
         spool: Arc::new(spool),
         directory: Arc::new(HomeDirectory::new(
             Arc::clone(&local),
@@ -269,19 +270,6 @@ fn assemble(
     Ok((Arc::new(server), local))
 }
 
-/// Every address of this machine.
-fn interface_addresses() -> Result<Vec<IpAddr>, Failure> {
-    let all = nix::ifaddrs::getifaddrs().map_err(|error| {
-        Failure::temporary(format!("unable to figure out my IP addresses: {error}"))
-    })?;
-    let ip = |interface: nix::ifaddrs::InterfaceAddress| {
-        let address = interface.address?;
-        let v4 = address.as_sockaddr_in().map(|a| IpAddr::V4(a.ip()));
-        v4.or_else(|| address.as_sockaddr_in6().map(|a| IpAddr::V6(a.ip())))
-    };
-    Ok(all.filter_map(ip).collect())
-}
-
 fn resolver(server: &Server) -> Result<Arc<DnsDriver>, Failure> {
     let dns = &server.config.dns;
     if dns.nameservers.is_empty() {
@@ -296,10 +284,8 @@ fn resolver(server: &Server) -> Result<Arc<DnsDriver>, Failure> {
 }
 
 fn own(server: &Server) -> mta_core::mx::Own {
-    let me = String::from_utf8_lossy(&server.snapshot().controls.me).into_owned();
-    let mut own = mta_core::mx::Own::default();
-    own.names.push(me);
-    own.addresses.clone_from(&server.own_addresses);
+    let addresses = server.own_addresses.clone();
+    let mut own = delivery::remote::own(&server.snapshot().controls, addresses);
     if server.config.testing.loopback_is_remote {
         own.loopback_is_remote = true;
         own.addresses.retain(|address| !address.is_loopback());

@@ -42,16 +42,10 @@ impl Names {
         let said = io
             .variable("DNSCACHEIP")
             .and_then(|servers| servers.to_str());
-        let servers: Vec<_> = said
-            .unwrap_or_default()
-            .split_whitespace()
-            .filter_map(server)
-            .collect();
         let _entered = runtime.enter();
-        let dns = if servers.is_empty() {
-            DnsDriver::from_resolv_conf(Path::new("/etc/resolv.conf"), Clock::start())?
-        } else {
-            DnsDriver::new(ServerList::new(servers), Clock::start())
+        let dns = match said.and_then(ServerList::from_dnscacheip) {
+            Some(servers) => DnsDriver::new(servers, Clock::start()),
+            None => DnsDriver::from_resolv_conf(Path::new("/etc/resolv.conf"), Clock::start())?,
         };
         drop(_entered);
         Ok(Self { runtime, dns })
@@ -110,11 +104,6 @@ impl Names {
     }
 }
 
-fn server(text: &str) -> Option<SocketAddr> {
-    let bare = text.parse().map(|ip| SocketAddr::new(ip, 53));
-    bare.or_else(|_| text.parse()).ok()
-}
-
 fn proper(name: &str) -> bool {
     !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic())
 }
@@ -168,7 +157,7 @@ fn user(answer: &[u8]) -> Option<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ask_ident, reverse_name, server, user};
+    use super::{ask_ident, reverse_name, user};
     use std::io::{BufRead, BufReader, Write};
     use std::net::TcpListener;
 
@@ -225,7 +214,5 @@ mod tests {
         assert_eq!(v4, "1.2.0.192.in-addr.arpa");
         let v6 = reverse_name("2001:db8::1".parse().unwrap());
         assert!(v6.starts_with("1.0.0.0.") && v6.ends_with(".8.b.d.0.1.0.0.2.ip6.arpa"));
-        assert_eq!(server("192.0.2.1").unwrap().port(), 53);
-        assert_eq!(server("192.0.2.1:5353").unwrap().port(), 5353);
     }
 }

@@ -78,6 +78,25 @@ impl ServerList {
         }
     }
 
+    /// Reads the addresses of a variable DNSCACHEIP, each perhaps with its port behind it; `None`
+    /// where there is none, so that resolv.conf counts.
+    ///
+    /// ```
+    /// use mta_proto::dns::ServerList;
+    /// let list = ServerList::from_dnscacheip("192.0.2.53 [2001:db8::1]:5353").unwrap();
+    /// assert_eq!(list.servers()[1].port(), 5353);
+    /// assert!(ServerList::from_dnscacheip("nonsense").is_none());
+    /// ```
+    #[must_use]
+    pub fn from_dnscacheip(text: &str) -> Option<Self> {
+        let server = |word: &str| {
+            let bare = word.parse().map(|ip| SocketAddr::new(ip, PORT));
+            bare.or_else(|_| word.parse()).ok()
+        };
+        let servers: Vec<_> = text.split_whitespace().filter_map(server).collect();
+        (!servers.is_empty()).then(|| Self::new(servers))
+    }
+
     /// Returns the servers; [`Transmit::server`](super::Transmit) counts in them.
     #[must_use]
     pub fn servers(&self) -> &[SocketAddr] {

@@ -2,14 +2,13 @@
 
 mod body;
 mod pool;
-mod resolve;
 mod unreachable;
 
 pub use pool::Idle;
 
 use crate::server::Server;
+use delivery::remote::Way;
 use driver::{Clock, Link};
-use mta_core::dns::Query;
 use mta_core::envelope::{MailParams, Recipient};
 use mta_core::mx::{Own, Target};
 use mta_core::ports::Resolver;
@@ -233,18 +232,12 @@ impl Remote {
 
     async fn targets(&self, host: &[u8]) -> Result<Vec<Target>, Report> {
         let snapshot = self.server.snapshot();
-        let relay = snapshot.controls.smtproutes.find(host);
-        let random = driver::dns::random().unwrap_or_default();
-        let route = mta_core::mx::Route::new(host, relay.as_ref(), self.own.clone(), random);
-        let mut targets = resolve::resolve(route, |query: Query| async move {
-            self.resolver.lookup(&query).await
-        })
-        .await?;
-        let port = self.server.config.testing.remote_port;
-        if relay.is_none_or(|relay| relay.port.is_none()) {
-            targets.iter_mut().for_each(|target| target.port = port);
-        }
-        Ok(targets)
+        let way = Way {
+            routes: &snapshot.controls.smtproutes,
+            own: &self.own,
+            port: self.server.config.testing.remote_port,
+        };
+        way.targets(host, &*self.resolver).await
     }
 }
 
