@@ -1,4 +1,4 @@
-//! The commands of POP3 and their grammar (RFC 1939 §9, RFC 2449 §5, RFC 1460 for LAST).
+//! The commands of POP3 and their grammar (RFC 1939 §9, RFC 2449 §5, RFC 2595 §4, RFC 1460 for LAST).
 
 use nom::bytes::complete::{tag, take_while, take_while1};
 use nom::combinator::{all_consuming, opt, rest};
@@ -45,6 +45,8 @@ pub enum Command<'a> {
     Noop,
     /// `CAPA`.
     Capa,
+    /// `STLS`.
+    Stls,
     /// `QUIT`.
     Quit,
 }
@@ -118,6 +120,7 @@ impl<'a> Command<'a> {
             b"RSET" => finish(nothing(arguments)).map(|()| Self::Rset),
             b"NOOP" => finish(nothing(arguments)).map(|()| Self::Noop),
             b"CAPA" => finish(nothing(arguments)).map(|()| Self::Capa),
+            b"STLS" => finish(nothing(arguments)).map(|()| Self::Stls),
             b"QUIT" => finish(nothing(arguments)).map(|()| Self::Quit),
             _ => Err(CommandError::Unknown),
         }

@@ -1,4 +1,4 @@
-//! What may be set of a POP3 server: its words, its limits and its patience (RFC 1939 §3).
+//! What may be set of a POP3 server: its words, its limits and its patience (RFC 1939 §3, RFC 2595 §4).
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -22,6 +22,9 @@ pub struct Config {
     pub greeting: Cow<'static, str>,
     /// What CAPA's IMPLEMENTATION tells (RFC 2449 §6.9); `None` leaves it out.
     pub implementation: Option<Cow<'static, str>>,
+    /// Whether STLS is offered before the login (RFC 2595 §4). When its `+OK` has left, poll before
+    /// reading on: bytes that are in the input by then were sent in the clear, and end the session.
+    pub stls: bool,
     /// The limits.
     pub limits: Limits,
     /// The timeouts.
@@ -33,6 +36,7 @@ impl Default for Config {
         Self {
             greeting: Cow::Borrowed("POP3 ready"),
             implementation: None,
+            stls: false,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
         }

@@ -64,6 +64,8 @@ pub enum Event {
     },
     /// The session ended otherwise; nothing may be removed (RFC 1939 §6).
     Abort(AbortReason),
+    /// STLS was done: drop all that the peer told so far (RFC 2595 §4).
+    TlsStarted,
 }
 
 /// Why a session ended without the update.
@@ -85,6 +87,9 @@ pub enum AbortReason {
     /// The application ended the session.
     #[error("the server ended the session")]
     Closed,
+    /// Bytes in the clear stood behind STLS, where only a handshake may.
+    #[error("the client sent bytes behind STLS")]
+    Injection,
 }
 
 /// A password or digest, which no log shows.

@@ -23,6 +23,7 @@ pub(crate) enum Seen {
     Body(Vec<u8>),
     End(u64),
     Abort(AbortReason),
+    TlsStarted,
 }
 
 /// All that a session showed.
@@ -329,10 +330,21 @@ impl Session {
                 assert_eq!(size, self.size, "the size is that of the pieces");
                 (Seen::End(size), Some(Asked::Commit(ticket)))
             }
+            other => (self.see_news(&other), None),
+        }
+    }
+
+    /// What is told without a question.
+    fn see_news(&mut self, event: &Event) -> Seen {
+        match event {
             Event::Abort(reason) => {
                 assert!(std::mem::take(&mut self.in_transaction), "{reason:?}");
                 self.in_body = false;
-                (Seen::Abort(reason), None)
+                Seen::Abort(*reason)
+            }
+            Event::TlsStarted => {
+                assert!(!self.in_transaction, "nothing said in the clear counts");
+                Seen::TlsStarted
             }
             other => panic!("{other:?}"),
         }

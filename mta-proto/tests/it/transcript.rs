@@ -128,5 +128,6 @@ fn describe(seen: &Seen) -> String {
         Seen::Body(text) => format!("body {}", text.escape_ascii()),
         Seen::End(size) => format!("end {size}"),
         Seen::Abort(reason) => format!("abort {reason:?}"),
+        Seen::TlsStarted => "tls".to_owned(),
     }
 }

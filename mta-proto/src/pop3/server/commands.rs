@@ -68,6 +68,7 @@ impl Server {
         match command {
             Command::Capa => self.capabilities(),
             Command::Noop => self.ok("nothing done"),
+            Command::Stls => self.start_tls(),
             command if matches!(self.phase, Phase::Authorization { .. }) => {
                 return self.authorize(command);
             }
@@ -136,15 +137,19 @@ impl Server {
         Ticket::new(serial)
     }
 
-    /// RFC 2449 §6; the same list before and after the login, but for USER, which is of no use then.
+    /// RFC 2449 §6; the same list before and after the login, but for USER and STLS, which are of no use then.
     fn capabilities(&mut self) {
         self.ok("capability list follows");
         let before_login = matches!(self.phase, Phase::Authorization { .. });
+        let tls_possible = self.tls_possible();
         let config = Arc::clone(&self.config);
         let output = self.wire.output_mut();
         output.put_slice(b"TOP\r\n");
         if before_login {
             output.put_slice(b"USER\r\n");
+        }
+        if tls_possible {
+            output.put_slice(b"STLS\r\n");
         }
         output.put_slice(b"UIDL\r\nRESP-CODES\r\nAUTH-RESP-CODE\r\nPIPELINING\r\n");
         if let Some(name) = &config.implementation {

@@ -1,7 +1,8 @@
-//! The server's side of a POP3 session (RFC 1939; LAST as in RFC 1460; pipelining as in RFC 2449 §6.6).
+//! The server's side of a POP3 session (RFC 1939; LAST as in RFC 1460; pipelining as in RFC 2449 §6.6; STLS as in RFC 2595 §4).
 
 mod authenticated;
 mod commands;
+mod start_tls;
 mod transaction;
 
 use super::event::{LoginQuestion, OpenQuestion, UpdateQuestion};
@@ -48,6 +49,9 @@ pub struct Server {
     failed_logins: u32,
     stopping: bool,
     closing: bool,
+    tls: bool,
+    /// The application has still to hear that TLS is on.
+    tls_news: bool,
     abort: Option<AbortReason>,
 }
 
@@ -78,6 +82,8 @@ enum Job {
     Scan(Column, usize),
     /// A message is on its way out.
     Send(Box<Outgoing>),
+    /// `+OK` for STLS is on its way out; then the driver does the handshake.
+    StartTls,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -120,6 +126,8 @@ impl Server {
             failed_logins: 0,
             stopping: false,
             closing: false,
+            tls: false,
+            tls_news: false,
             abort: None,
             config: Arc::clone(&config),
         };
@@ -233,7 +241,11 @@ impl Server {
 
     /// Moves on by one step; `None` means that there may be another one at once.
     fn step(&mut self) -> Option<Action<Event>> {
+        if std::mem::take(&mut self.tls_news) {
+            return Some(Action::Event(Event::TlsStarted));
+        }
         match &mut self.job {
+            Job::StartTls => self.start_tls_step(),
             Job::Login(_) | Job::Open(..) | Job::Chunk(..) | Job::Update(_) => Some(Action::Wait),
             _ if self.wire.output_full() => Some(Action::Write),
             Job::Idle if self.stopping => {
@@ -342,7 +354,7 @@ impl Machine for Server {
         match self.job {
             Job::Login(_) | Job::Open(..) | Job::Chunk(..) | Job::Update(_) => return None,
             _ if self.closing => return None,
-            Job::Idle | Job::Scan(..) | Job::Send(_) => {}
+            Job::Idle | Job::Scan(..) | Job::Send(_) | Job::StartTls => {}
         }
         let idle = self.active + timeouts.idle;
         Some(match self.phase {
@@ -357,6 +369,10 @@ impl Machine for Server {
 
     fn wire_mut(&mut self) -> &mut Wire {
         &mut self.wire
+    }
+
+    fn tls_started(&mut self, now: Mono) {
+        self.enter_tls(now);
     }
 }
 

@@ -1,8 +1,8 @@
 //! Takes one command line from the input and carries it out (RFC 5321 §4.1.1, §4.1.4).
 
 use super::questions::{Kind, Slot};
-use super::replies;
-use super::{AbortReason, Chunk, Event, Hail, LineEnds, Phase, Server};
+use super::replies::{self, TlsPossible};
+use super::{AbortReason, Chunk, Event, Hail, LineEnds, Phase, Server, StartTls};
 use crate::Action;
 use crate::smtp::Reply;
 use crate::smtp::command::{self, BadCommand, Command, Offered};
@@ -28,7 +28,7 @@ impl Server {
             return Some(Action::Wait);
         }
         // The line stays until the application knows, so that events keep their order.
-        if let Some(reason) = ended_by(&command)
+        if let Some(reason) = self.ended_by(&command)
             && self.transaction.take().is_some()
         {
             self.message = None;
@@ -113,7 +113,7 @@ impl Server {
             smtputf8: self.config.smtputf8,
             chunking: self.config.chunking,
             dsn: self.config.dsn,
-            starttls: self.config.starttls,
+            starttls: self.config.starttls != StartTls::Off,
         };
         command::parse(line, offered)
     }
@@ -286,6 +286,8 @@ impl Server {
     fn start_tls(&mut self) {
         if self.tls {
             self.refuse(&replies::TLS_ALREADY);
+        } else if self.config.starttls != StartTls::Offered {
+            self.refuse(&replies::NO_TLS);
         } else if !self.wire.input().is_empty() {
             self.reply(&replies::TLS_INJECTION);
             self.end(AbortReason::StartTls);
@@ -294,15 +296,17 @@ impl Server {
             self.phase = Phase::StartTls;
         }
     }
-}
 
-/// Tells whether, and why, a transaction ends with this command.
-fn ended_by(command: &Result<Command, BadCommand>) -> Option<AbortReason> {
-    match command {
-        Ok(Command::Rset) => Some(AbortReason::Reset),
-        Ok(Command::Hello { .. }) => Some(AbortReason::Hello),
-        Ok(Command::Quit) => Some(AbortReason::Quit),
-        Ok(Command::StartTls) => Some(AbortReason::StartTls),
-        _ => None,
+    /// Tells whether, and why, a transaction ends with this command.
+    fn ended_by(&self, command: &Result<Command, BadCommand>) -> Option<AbortReason> {
+        match command {
+            Ok(Command::Rset) => Some(AbortReason::Reset),
+            Ok(Command::Hello { .. }) => Some(AbortReason::Hello),
+            Ok(Command::Quit) => Some(AbortReason::Quit),
+            Ok(Command::StartTls) if self.tls_possible() == TlsPossible::Yes => {
+                Some(AbortReason::StartTls)
+            }
+            _ => None,
+        }
     }
 }

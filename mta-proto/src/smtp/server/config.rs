@@ -29,7 +29,7 @@ pub struct Config {
     pub dsn: bool,
     /// Whether STARTTLS is offered (RFC 3207). When its 220 has left, poll before reading on:
     /// bytes that are in the input by then were sent in the clear, and end the session.
-    pub starttls: bool,
+    pub starttls: StartTls,
     /// The bounds of everything a peer can make grow.
     pub limits: Limits,
     /// How long a peer may be silent.
@@ -47,11 +47,27 @@ impl Config {
             smtputf8: true,
             chunking: true,
             dsn: false,
-            starttls: false,
+            starttls: StartTls::default(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
         }
     }
+}
+
+/// Whether a session in the clear may turn to TLS (RFC 3207 §4).
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "it is there, not there, or not there now"
+)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum StartTls {
+    /// The command is not known: 502.
+    #[default]
+    Off,
+    /// EHLO lists it, and the driver does the handshake.
+    Offered,
+    /// It is known but cannot be done now, as without a certificate: 454.
+    Unavailable,
 }
 
 /// How lines of a body end when they are handed out.

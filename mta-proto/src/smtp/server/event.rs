@@ -58,6 +58,8 @@ pub enum Event {
     },
     /// The transaction is dead: drop what was kept of it.
     Abort(AbortReason),
+    /// STARTTLS was done: drop all that the peer told so far, its name too (RFC 3207 §4.2).
+    TlsStarted,
 }
 
 /// The decision on a question.

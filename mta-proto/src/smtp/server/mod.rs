@@ -17,7 +17,7 @@ mod message_step;
 mod questions;
 mod replies;
 
-pub use config::{Config, Limits, LineEnds, Newline, Timeouts};
+pub use config::{Config, Limits, LineEnds, Newline, StartTls, Timeouts};
 pub use event::{
     AbortReason, Commit, DataStart, Event, Greeting, Hello, Mail, Question, Rcpt, Verdict,
 };
@@ -77,6 +77,8 @@ pub struct Server {
     /// 5xx was our greeting (RFC 5321 §3.1).
     unwelcome: bool,
     tls: bool,
+    /// The application has still to hear that TLS is on.
+    tls_news: bool,
     now: Mono,
     /// When the peer was last waited for anew.
     since: Mono,
@@ -171,6 +173,7 @@ impl Server {
             in_order: false,
             unwelcome: false,
             tls: false,
+            tls_news: false,
             now,
             since: now,
             useful: now,
@@ -201,7 +204,7 @@ impl Server {
         self.ended
     }
 
-    /// Tells whether STARTTLS has been done.
+    /// Tells whether the stream is encrypted: STARTTLS was done, or TLS came first.
     #[must_use]
     pub const fn is_tls(&self) -> bool {
         self.tls
@@ -213,6 +216,9 @@ impl Server {
         }
         if matches!(self.phase, Phase::Closed) {
             return Some(Action::Close);
+        }
+        if std::mem::take(&mut self.tls_news) {
+            return Some(Action::Event(Event::TlsStarted));
         }
         if matches!(self.phase, Phase::Start) {
             self.phase = Phase::Command;
@@ -379,13 +385,18 @@ impl Machine for Server {
     }
 
     fn tls_started(&mut self, now: Mono) {
-        if matches!(self.phase, Phase::StartTls) {
-            self.wire.reset_input();
-            self.phase = Phase::Command;
-            self.tls = true;
-            self.hail = None;
-            self.scanned = 0;
-            self.since = now;
+        match self.phase {
+            Phase::Start => self.tls = true,
+            Phase::StartTls => {
+                self.wire.reset_input();
+                self.phase = Phase::Command;
+                self.tls = true;
+                self.tls_news = true;
+                self.hail = None;
+                self.scanned = 0;
+                self.since = now;
+            }
+            _ => {}
         }
     }
 }

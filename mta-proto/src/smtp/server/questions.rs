@@ -3,7 +3,7 @@
 
 use super::event::{AbortReason, Question, Verdict};
 use super::replies::{self, TlsPossible};
-use super::{Hail, Message, Phase, Server, Transaction};
+use super::{Hail, Message, Phase, Server, StartTls, Transaction};
 use crate::Ticket;
 use crate::smtp::Reply;
 
@@ -126,7 +126,7 @@ impl Server {
     }
 
     pub(super) fn tls_possible(&self) -> TlsPossible {
-        if self.config.starttls && !self.tls {
+        if self.config.starttls == StartTls::Offered && !self.tls {
             TlsPossible::Yes
         } else {
             TlsPossible::No

@@ -26,6 +26,7 @@ replies! {
     RCPT_FIRST = 503 (5, 1) "RCPT first";
     BDAT_BEGUN = 503 (5, 1) "BDAT has begun; go on with BDAT or send RSET";
     NOT_WELCOME = 503 (5, 1) "you were refused; send QUIT";
+    NO_TLS = 454 (7, 0) "TLS not available due to temporary reason";
     TLS_ALREADY = 503 (5, 1) "TLS is on already";
     TLS_INJECTION = 554 (5, 1) "bytes came behind STARTTLS; closing";
     TOO_MANY_RECIPIENTS = 452 (5, 3) "too many recipients; send this message to them again";

@@ -112,6 +112,7 @@ impl Application {
                 let stuck = deleted.contains(&3).then_some(Refusal::NOT_REMOVED);
                 server.updated(ticket, stuck.map_or(Ok(()), Err));
             }
+            Event::TlsStarted => self.events.push("tls".to_owned()),
             Event::Abort(reason) => self.events.push(format!("abort {reason:?}")),
             other => panic!("unknown event {other:?}"),
         }
@@ -120,11 +121,25 @@ impl Application {
 
 /// Feeds `input` in cuts and returns all that was said and seen.
 pub(crate) fn run(
+    server: Server,
+    application: Application,
+    input: &[u8],
+    cut: impl FnMut() -> usize,
+) -> Seen {
+    run_across_tls(server, application, &[input], cut)
+}
+
+/// Feeds each of `inputs` in cuts, the next one behind the next handshake.
+pub(crate) fn run_across_tls(
     mut server: Server,
     mut application: Application,
-    mut input: &[u8],
+    inputs: &[&[u8]],
     mut cut: impl FnMut() -> usize,
 ) -> Seen {
+    let (mut input, mut later) = match inputs {
+        [] => (&b""[..], inputs),
+        [first, rest @ ..] => (*first, rest),
+    };
     let mut output = Vec::new();
     let mut steps = 0;
     loop {
@@ -153,7 +168,16 @@ pub(crate) fn run(
                     break;
                 }
             }
-            other => panic!("unexpected {other:?}"),
+            Action::StartTls => {
+                assert!(server.wire().output().is_empty(), "the reply left first");
+                server.tls_started(Mono::ZERO);
+                assert!(server.is_tls());
+                assert!(input.is_empty(), "bytes in the clear behind STLS");
+                if let [next, rest @ ..] = later {
+                    (input, later) = (next, rest);
+                }
+            }
+            Action::Wait => panic!("it waits though nothing is asked"),
         }
     }
     Seen {

@@ -2,6 +2,7 @@
 
 mod kit;
 mod limits;
+mod start_tls;
 
 use kit::{Application, Seen, run, server, transcript};
 use mta_core::Mono;
