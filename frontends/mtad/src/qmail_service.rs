@@ -9,7 +9,7 @@ use crate::stop::{Phase, Stop};
 use driver::{Closed, Link};
 use mta_core::Address;
 use mta_core::log::Filtered;
-use mta_core::policy::Relay;
+use mta_core::policy::{Client, Relay};
 use mta_core::report::Report;
 use mta_proto::qmtp::server::Verdict;
 use mta_proto::{Machine, qmqp, qmtp};
@@ -128,7 +128,8 @@ impl<M: Conversation> Session<M> {
         let server = &self.intake.server;
         let to = recipient::localiphost(server, &mail.snapshot, &to);
         let sender = &mail.envelope.reverse_path;
-        let judging = recipient::judge(server, &mail.snapshot, &self.relay, sender, &to);
+        let client = Client::silent(&self.relay);
+        let judging = recipient::judge(server, &mail.snapshot, &client, sender, &to);
         let report = match self.link.while_waiting(judging).await? {
             Judged::Taken(address) => {
                 self.intake.recipient(address);

@@ -2,7 +2,7 @@
 
 use crate::server::{Server, Snapshot};
 use mta_core::Address;
-use mta_core::policy::{Policy, Refusal, Relay, Settings};
+use mta_core::policy::{Client, Policy, Refusal};
 use mta_core::ports::directory::Presence;
 use mta_core::rewrite::Channel;
 
@@ -23,12 +23,12 @@ pub(crate) enum Judged {
 pub(crate) async fn judge(
     server: &Server,
     snapshot: &Snapshot,
-    relay: &Relay,
+    client: &Client<'_>,
     sender: &Address,
     to: &Address,
 ) -> Judged {
-    let policy = Policy::new(&snapshot.controls, Settings::default());
-    let accepted = match policy.rcpt(sender, to, relay) {
+    let policy = Policy::new(&snapshot.controls, server.config().policy());
+    let accepted = match policy.rcpt(client, sender, to) {
         Ok(accepted) => accepted,
         Err(refusal) => return Judged::Refused(refusal),
     };
@@ -45,6 +45,6 @@ pub(crate) async fn judge(
 
 /// The address with our own IP address replaced by our name (control/localiphost).
 pub(crate) fn localiphost(server: &Server, snapshot: &Snapshot, to: &Address) -> Address {
-    let policy = Policy::new(&snapshot.controls, Settings::default());
+    let policy = Policy::new(&snapshot.controls, server.config().policy());
     policy.localiphost(to, |ip| server.is_own_address(ip))
 }

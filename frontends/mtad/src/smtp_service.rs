@@ -7,7 +7,7 @@ use crate::stop::{Phase, Stop};
 use bytes::Bytes;
 use driver::{Clock, Closed, Link};
 use mta_core::envelope::{RcptParams, Recipient};
-use mta_core::policy::{Refusal, Relay};
+use mta_core::policy::{Client, Refusal, Relay};
 use mta_core::ports::spool::{Incoming, SpoolError};
 use mta_core::received::Invoked;
 use mta_core::{Address, Envelope, log, received};
@@ -192,7 +192,11 @@ impl Session {
         let snapshot = Arc::clone(&mail.snapshot);
         let to = recipient::localiphost(&self.shared, &snapshot, &to);
         let sender = &mail.envelope.reverse_path;
-        let judging = recipient::judge(&self.shared, &snapshot, &self.relay, sender, &to);
+        let client = Client {
+            relay: &self.relay,
+            hello: self.hello.as_ref().map(|hello| &*hello.name),
+        };
+        let judging = recipient::judge(&self.shared, &snapshot, &client, sender, &to);
         let judged = self.link.while_waiting(judging).await?;
         let Some(mail) = &mut self.mail else {
             return Ok(Verdict::Reply(TROUBLE));

@@ -1,7 +1,7 @@
 //! What is odd in control files, alone and together (spec §2; said by `mtad check`).
 
 use super::finding::{Finding, Weight};
-use super::{Controls, morercpthosts_keys, rules, smtproutes};
+use super::{BadList, Controls, Matching, morercpthosts_keys, qmqpservers, rules, smtproutes};
 use crate::cdb::Cdb;
 use std::collections::BTreeMap;
 
@@ -89,10 +89,9 @@ fn one_entry(file: &str, line: &[u8], say: &mut impl FnMut(Weight, &str)) {
                 "expected a domain without @; the line never matches",
             );
         }
-        "badmailfrom" if !line.contains(&b'@') => say(
-            Weight::Error,
-            "expected box@host or @host; without @ it matches only a sender without host",
-        ),
+        "qmqpservers" if qmqpservers::server(line).is_none() => {
+            say(Weight::Error, "expected an IP address; the line is ignored");
+        }
         "virtualdomains" => {
             let value = rules::colon(line).map_or(&b""[..], |(_, value)| value);
             if value.iter().any(|b| matches!(b, b'@' | b':')) {
@@ -118,6 +117,49 @@ fn one_entry(file: &str, line: &[u8], say: &mut impl FnMut(Weight, &str)) {
         }
         _ => {}
     }
+}
+
+/// Looks at a list of what is refused.
+///
+/// Whether its lines are patterns is a setting that is not known here. A literal line that is a
+/// pattern by accident and then misses what it spells out is what needs saying.
+pub(super) fn bad_list(
+    file: &'static str,
+    text: &[u8],
+    bad: &BadList,
+    findings: &mut Vec<Finding>,
+) {
+    let mut seen = BTreeMap::new();
+    for (number, line) in rules::lines(text) {
+        let mut say = |weight, text: &str| findings.push(Finding::new(file, number, weight, text));
+        if line.contains(&b'\r') {
+            say(
+                Weight::Error,
+                "expected no CR (lines end with LF alone); the line never matches",
+            );
+        }
+        let unusable = bad.unusable().iter().find(|bad| bad.line == number);
+        if let Some(unusable) = unusable {
+            say(
+                Weight::Error,
+                &format!("{}; the line refuses nobody", unusable.reason),
+            );
+        } else if is_plain(line) && !BadList::parse(line).refuses(Matching::Regex, line) {
+            say(
+                Weight::Warning,
+                "expected a pattern; this one does not match the address that it spells",
+            );
+        }
+        if let Some(first) = seen.insert(line.to_ascii_lowercase(), number) {
+            say(Weight::Note, &format!("the same as line {first}"));
+        }
+    }
+}
+
+/// An address as it stands in lists without patterns.
+fn is_plain(line: &[u8]) -> bool {
+    let plain = |b: &u8| b.is_ascii_alphanumeric() || b"@._+-=?".contains(b);
+    line.contains(&b'@') && line.iter().all(plain)
 }
 
 /// Looks at rcpthosts, morercpthosts and its cdb side by side.

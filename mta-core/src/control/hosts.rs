@@ -31,6 +31,12 @@ impl HostSet {
         self.0.contains(&name.to_ascii_lowercase())
     }
 
+    /// Returns the line that is exactly this name, in lower case.
+    #[must_use]
+    pub fn find(&self, name: &[u8]) -> Option<&[u8]> {
+        self.0.get(&name.to_ascii_lowercase()).map(Vec::as_slice)
+    }
+
     /// Returns the names in lower case and in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
         self.0.iter().map(Vec::as_slice)

@@ -3,15 +3,20 @@
 use super::check;
 use super::finding::{Finding, Weight};
 use super::{
-    BadMailFrom, Controls, Locals, PercentHack, RcptHosts, SmtpRoutes, VirtualDomains, rules,
+    BadList, Controls, Locals, PercentHack, QmqpServers, RcptHosts, SmtpRoutes, VirtualDomains,
+    rules,
 };
 use crate::rewrite::Routing;
 use std::time::Duration;
 
 /// The files that [`Controls::load`] asks for, all by their names in control/.
-pub const NAMES: [&str; 28] = [
+pub const NAMES: [&str; 33] = [
     "me",
+    "badhelo",
     "badmailfrom",
+    "badmailfromnorelay",
+    "badmailto",
+    "badmailtonorelay",
     "bouncefrom",
     "bouncehost",
     "concurrencylocal",
@@ -30,6 +35,7 @@ pub const NAMES: [&str; 28] = [
     "morercpthosts.cdb",
     "percenthack",
     "plusdomain",
+    "qmqpservers",
     "queuelifetime",
     "rcpthosts",
     "smtpgreeting",
@@ -106,7 +112,11 @@ impl<E, F: FnMut(&str) -> Result<Option<Vec<u8>>, E>> Source<F> {
         }
         let postmaster = b"postmaster".as_slice();
         Ok(Controls {
-            badmailfrom: BadMailFrom::parse(&self.list("badmailfrom")?.unwrap_or_default()),
+            badhelo: self.bad("badhelo")?,
+            badmailfrom: self.bad("badmailfrom")?,
+            badmailfromnorelay: self.bad("badmailfromnorelay")?,
+            badmailto: self.bad("badmailto")?,
+            badmailtonorelay: self.bad("badmailtonorelay")?,
             bouncefrom: self.line("bouncefrom", b"MAILER-DAEMON")?,
             bouncehost: self.line("bouncehost", &me)?,
             concurrencylocal: self.concurrency("concurrencylocal", 10)?,
@@ -120,6 +130,7 @@ impl<E, F: FnMut(&str) -> Result<Option<Vec<u8>>, E>> Source<F> {
             idhost: self.line("idhost", &me)?,
             localiphost: self.line("localiphost", &me)?,
             plusdomain: self.line("plusdomain", &me)?,
+            qmqpservers: QmqpServers::parse(&self.list("qmqpservers")?.unwrap_or_default()),
             queuelifetime: self.number("queuelifetime", 604_800)?,
             rcpthosts: self.rcpthosts()?,
             routing: self.routing(&me)?,
@@ -150,6 +161,13 @@ impl<E, F: FnMut(&str) -> Result<Option<Vec<u8>>, E>> Source<F> {
         let findings = &mut self.findings;
         check::morercpthosts(listed.is_some(), text.as_deref(), cdb.as_deref(), findings);
         Ok(RcptHosts::parse(listed.as_deref(), cdb))
+    }
+
+    fn bad(&mut self, file: &'static str) -> Result<BadList, LoadError<E>> {
+        let text = self.file(file)?.unwrap_or_default();
+        let bad = BadList::parse(&text);
+        check::bad_list(file, &text, &bad, &mut self.findings);
+        Ok(bad)
     }
 
     fn file(&mut self, file: &'static str) -> Result<Option<Vec<u8>>, LoadError<E>> {

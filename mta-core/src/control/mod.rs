@@ -4,25 +4,27 @@
 //! each file by name, reads them by the rules of [`rules`], and returns what they say together with
 //! [`Finding`]s: what `mtad check` tells the administrator.
 
-mod badmailfrom;
+mod badlist;
 mod check;
 mod finding;
 mod hosts;
 mod load;
 mod locals;
 mod percenthack;
+mod qmqpservers;
 mod qregex;
 mod rcpthosts;
 pub mod rules;
 mod smtproutes;
 mod virtualdomains;
 
-pub use badmailfrom::BadMailFrom;
+pub use badlist::{BadList, Matching};
 pub use finding::{Finding, Weight};
 pub use hosts::{ColonMap, HostSet, suffixes};
 pub use load::{LoadError, Loaded, NAMES};
 pub use locals::Locals;
 pub use percenthack::PercentHack;
+pub use qmqpservers::{QMQP_PORT, QmqpServers};
 pub use qregex::{BadPattern, MAX_PATTERN, MAX_PROGRAM, MAX_REPEAT, Patterns, Unusable};
 pub use rcpthosts::{RcptHosts, morercpthosts_keys};
 pub use smtproutes::{SmtpRoute, SmtpRoutes};
@@ -52,8 +54,16 @@ use std::time::Duration;
 pub struct Controls {
     /// `me`: this host's full name.
     pub me: Vec<u8>,
+    /// `badhelo`: HELO and EHLO arguments whose clients are refused.
+    pub badhelo: BadList,
     /// `badmailfrom`: senders that are refused.
-    pub badmailfrom: BadMailFrom,
+    pub badmailfrom: BadList,
+    /// `badmailfromnorelay`: senders that are refused from clients that may not relay.
+    pub badmailfromnorelay: BadList,
+    /// `badmailto`: recipients that are refused.
+    pub badmailto: BadList,
+    /// `badmailtonorelay`: recipients that are refused from clients that may not relay.
+    pub badmailtonorelay: BadList,
     /// `bouncefrom`: the local part that bounces come from.
     pub bouncefrom: Vec<u8>,
     /// `bouncehost`: the host that bounces come from.
@@ -81,6 +91,8 @@ pub struct Controls {
     pub localiphost: Vec<u8>,
     /// `plusdomain`: replaces a final `+` of a host name, by injection.
     pub plusdomain: Vec<u8>,
+    /// `qmqpservers`: where qmail-qmqpc takes mail to.
+    pub qmqpservers: QmqpServers,
     /// `queuelifetime`: seconds after which a message is not tried again.
     pub queuelifetime: u64,
     /// `rcpthosts` and `morercpthosts`: domains that mail is taken for.

@@ -1,8 +1,10 @@
 //! The decision at RCPT (spec §8.4, §8.6, §8.7; RFC 5321 §4.5.1).
 
 use mta_core::Address;
-use mta_core::control::Controls;
-use mta_core::policy::{MissingRcptHosts, Policy, Refusal, Relay, Settings, SourceRoutes};
+use mta_core::control::{Controls, Matching};
+use mta_core::policy::{
+    BadHelo, Client, MissingRcptHosts, Policy, Refusal, Relay, Settings, SourceRoutes, Variables,
+};
 
 const FILES: [(&str, &str); 6] = [
     ("me", "mx.example\n"),
@@ -34,7 +36,7 @@ fn controls(changes: &[(&str, Option<&str>)]) -> Controls {
 fn decide(controls: &Controls, settings: Settings, from: &str, to: &str, relay: Relay) -> String {
     let address = |text| Address::new(text).unwrap();
     let policy = Policy::new(controls, settings);
-    match policy.rcpt(&address(from), &address(to), &relay) {
+    match policy.rcpt(&Client::silent(&relay), &address(from), &address(to)) {
         Ok(accepted) => format!(
             "{} {}{}",
             accepted.routed.channel.name(),
@@ -52,6 +54,7 @@ fn decide(controls: &Controls, settings: Settings, from: &str, to: &str, relay: 
 const LAX: Settings = Settings {
     missing_rcpthosts: MissingRcptHosts::OwnDomains,
     source_routes: SourceRoutes::Accept,
+    matching: Matching::Literal,
 };
 
 #[test]
@@ -128,6 +131,121 @@ fn bad_senders_reach_the_postmaster_only() {
     }
     let null = decide(&c, LAX, "", "joe@mx.example", Relay::Refused);
     assert_eq!(null, "local joe@mx.example", "the null sender is never bad");
+}
+
+/// Decides by lists of patterns, as from a client that said HELO.
+fn by_patterns(controls: &Controls, relay: &Relay, hello: &str, from: &str, to: &str) -> String {
+    let address = |text| Address::new(text).unwrap();
+    let client = Client {
+        relay,
+        hello: Some(hello.as_bytes()),
+    };
+    let policy = Policy::new(controls, Settings::default());
+    match policy.rcpt(&client, &address(from), &address(to)) {
+        Ok(_) => "taken".to_owned(),
+        Err(refusal) => refusal.to_string(),
+    }
+}
+
+const SENDER: &str = "sorry, your envelope sender has been denied (#5.7.1)";
+const RECIPIENT: &str = "sorry, your envelope recipient has been denied (#5.7.1)";
+const HELLO: &str = "sorry, your HELO host name has been denied (#5.7.1)";
+
+#[test]
+fn patterns_deny_senders_recipients_and_helo_names() {
+    let c = controls(&[
+        ("badmailfrom", Some("^robot[0-9]+@\n@evil.example\n")),
+        ("badmailto", Some("^trap-.*@mx\\.example$\n")),
+        ("badhelo", Some("!\\.\n^mx\\.example$\n")),
+        ("badmailfromnorelay", Some("@roaming.example$\n")),
+        ("badmailtonorelay", Some("^staff@\n")),
+    ]);
+    let (stranger, friend) = (Relay::Refused, Relay::Allowed);
+    let (ok, to) = ("a.example", "joe@mx.example");
+    #[rustfmt::skip]
+    let rows = [
+        ("nobody's business", &stranger, ok, "a@b.example", to, "taken"),
+        ("sender by pattern", &stranger, ok, "Robot7@b.example", to, SENDER),
+        ("unanchored", &stranger, ok, "a@evil.example.org", to, SENDER),
+        ("relay clients too", &friend, ok, "robot7@b.example", to, SENDER),
+        ("recipient by pattern", &friend, ok, "a@b.example", "trap-1@MX.example", RECIPIENT),
+        ("helo without a dot", &friend, "localhost", "a@b.example", to, HELLO),
+        ("helo as ourselves", &stranger, "MX.example", "a@b.example", to, HELLO),
+        ("helo goes first", &stranger, "x", "robot7@b.example", "trap-1@mx.example", HELLO),
+        ("sender before recipient", &stranger, ok, "robot7@b.example", "trap-1@mx.example", SENDER),
+        ("relay-reject before all", &stranger, "x", "robot7@b.example", "a%b@mx.example", "we don't relay (#5.7.1)"),
+        ("norelay sender, stranger", &stranger, ok, "a@roaming.example", to, SENDER),
+        ("norelay sender, friend", &friend, ok, "a@roaming.example", to, "taken"),
+        ("norelay recipient, stranger", &stranger, ok, "a@b.example", "staff@mx.example", RECIPIENT),
+        ("norelay recipient, friend", &friend, ok, "a@b.example", "staff@mx.example", "taken"),
+        ("null sender", &stranger, ok, "", to, "taken"),
+        ("no helo", &stranger, "", "a@b.example", to, "taken"),
+        ("postmaster", &stranger, "x", "robot7@b.example", "postmaster@mx.example", "taken"),
+    ];
+    for (name, relay, hello, from, to, want) in rows {
+        assert_eq!(by_patterns(&c, relay, hello, from, to), want, "{name}");
+    }
+    for refusal in [
+        Refusal::SenderDenied,
+        Refusal::RecipientDenied,
+        Refusal::HelloDenied,
+    ] {
+        assert_eq!((refusal.code(), refusal.enhanced()), (553, (5, 7, 1)));
+    }
+}
+
+#[test]
+fn a_pattern_that_cannot_be_used_refuses_nobody() {
+    let c = controls(&[("badmailfrom", Some("(\n[z-a]\n*\n"))]);
+    let taken = by_patterns(&c, &Relay::Refused, "h", "(@b.example", "joe@mx.example");
+    assert_eq!(taken, "taken");
+}
+
+#[test]
+fn variables_say_what_tcprules_set() {
+    let read = |set: &[(&str, &str)]| {
+        Variables::read(|name| {
+            let found = set.iter().find(|(variable, _)| *variable == name);
+            found.map(|(_, value)| value.as_bytes().to_vec())
+        })
+    };
+    assert_eq!(read(&[]), Variables::default());
+    let appended = read(&[("RELAYCLIENT", ".gw.example")]);
+    assert_eq!(appended.relay, Relay::Appending(b".gw.example".to_vec()));
+    let rows = [
+        ("a number", "100", 100),
+        ("digits first", "10k", 10),
+        ("no number", "none", 0),
+        ("empty", "", 0),
+    ];
+    for (name, text, want) in rows {
+        assert_eq!(read(&[("DATABYTES", text)]).databytes, Some(want), "{name}");
+    }
+    let skipped = read(&[("NOBADHELO", "")]);
+    assert_eq!(skipped.badhelo, BadHelo::Skipped);
+    assert_eq!(skipped.hello(b"x"), None);
+}
+
+#[test]
+fn settings_of_programs_come_from_their_environment() {
+    let settings = |variable: &str, value: &str| {
+        Settings::from_variables(|name| (name == variable).then(|| value.as_bytes().to_vec()))
+    };
+    let usual = Settings::default();
+    assert_eq!(
+        settings("MISSINGRCPTHOSTS", "yes"),
+        usual,
+        "not by accident"
+    );
+    assert_eq!(
+        settings("MISSINGRCPTHOSTS", "anything").missing_rcpthosts,
+        MissingRcptHosts::Anything
+    );
+    assert_eq!(
+        settings("NORELAYREJECT", "").source_routes,
+        SourceRoutes::Accept
+    );
+    assert_eq!(settings("NOQREGEX", "1").matching, Matching::Literal);
 }
 
 #[test]

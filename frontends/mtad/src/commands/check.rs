@@ -8,7 +8,7 @@ use mta_auth::vpasswd;
 use mta_core::assign::{Assign, Key};
 use mta_core::cdb::Cdb;
 use mta_core::control::{Controls, Weight};
-use mta_core::policy::{Policy, Settings};
+use mta_core::policy::Policy;
 use mta_store::control_dir::ControlDir;
 use mta_store::files::{Files, RealFiles};
 use mta_store::queue::Queue;
@@ -88,7 +88,7 @@ fn clear_logins(config: &Config) -> Option<std::net::SocketAddr> {
 
 /// Says in one line whether strangers may send to anywhere through this host, and why or why not.
 fn relay_verdict(controls: &Controls, config: &Config) -> String {
-    let strangers = Policy::new(controls, Settings::default()).relay_verdict();
+    let strangers = Policy::new(controls, config.policy()).relay_verdict();
     let networks: Vec<String> = config.relay_from.iter().map(ToString::to_string).collect();
     if !config.qmqp.is_empty() && hold_everything(&config.qmqp_from) {
         return "OPEN RELAY: qmqp_from in mtad.toml lists networks that are everybody".to_owned();

@@ -4,7 +4,7 @@ mod network;
 mod settings;
 
 pub use network::{Network, NoNetwork, hold_everything};
-pub use settings::{Config, Dns, Limits, Testing, Timeouts};
+pub use settings::{Config, Dns, Limits, MissingRcptHosts, Testing, Timeouts};
 
 use crate::Failure;
 use std::io;

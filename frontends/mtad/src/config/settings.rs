@@ -1,6 +1,8 @@
 //! The settings of mtad.toml with their defaults, each in one place.
 
 use super::Network;
+use mta_core::control::Matching;
+use mta_core::policy::{self, Settings, SourceRoutes};
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -39,6 +41,12 @@ pub struct Config {
     pub qmqp_from: Vec<Network>,
     /// The networks whose clients may send to anywhere. Loopback is not implied.
     pub relay_from: Vec<Network>,
+    /// What a missing control/rcpthosts means.
+    pub missing_rcpthosts: MissingRcptHosts,
+    /// Refuse recipients with `@`, `%` or `!` in the local part.
+    pub relay_reject: bool,
+    /// The lines of badmailfrom, badmailto and badhelo are patterns.
+    pub qregex: bool,
     /// What an account without a .qmail file gets: lines as in such a file.
     pub defaultdelivery: String,
     /// What bounds memory and patience.
@@ -49,6 +57,18 @@ pub struct Config {
     pub dns: Dns,
     /// What only tests need.
     pub testing: Testing,
+}
+
+/// What a missing control/rcpthosts means, as mtad.toml says it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[non_exhaustive]
+pub enum MissingRcptHosts {
+    /// Mail is taken for what is delivered here.
+    #[default]
+    OwnDomains,
+    /// Mail is taken for everybody from everybody: an open relay.
+    Anything,
 }
 
 /// Bounds, each named.
@@ -147,6 +167,9 @@ impl Default for Config {
             qmtp_from: Vec::new(),
             qmqp_from: Vec::new(),
             relay_from: Vec::new(),
+            missing_rcpthosts: MissingRcptHosts::OwnDomains,
+            relay_reject: true,
+            qregex: true,
             defaultdelivery: "./Mailbox".to_owned(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -219,6 +242,25 @@ impl Config {
         self.relay_from
             .iter()
             .any(|network| network.contains(client))
+    }
+
+    /// What the policy at RCPT wants to know beside the control files.
+    #[must_use]
+    pub fn policy(&self) -> Settings {
+        Settings {
+            missing_rcpthosts: match self.missing_rcpthosts {
+                MissingRcptHosts::OwnDomains => policy::MissingRcptHosts::OwnDomains,
+                MissingRcptHosts::Anything => policy::MissingRcptHosts::Anything,
+            },
+            source_routes: match self.relay_reject {
+                true => SourceRoutes::Refuse,
+                false => SourceRoutes::Accept,
+            },
+            matching: match self.qregex {
+                true => Matching::Regex,
+                false => Matching::Literal,
+            },
+        }
     }
 
     /// Tells whether a client may connect by QMTP.

@@ -359,6 +359,25 @@ fn check_names_file_line_and_what_was_expected() {
 }
 
 #[test]
+fn only_a_setting_makes_a_missing_rcpthosts_an_open_relay() {
+    let home = Home::new();
+    fs::remove_file(home.path().join("control/rcpthosts")).unwrap();
+    let judged = home.run(&["check"], "");
+    assert!(judged.out.contains("not an open relay: "), "{}", judged.out);
+    home.config("missing_rcpthosts = \"anything\"\n");
+    let judged = home.run(&["check"], "");
+    assert_eq!(judged.code, Some(100), "{}", judged.out);
+    assert!(
+        judged
+            .out
+            .contains("OPEN RELAY: control/rcpthosts is missing")
+    );
+    home.config("missing_rcpthosts = \"yes\"\n");
+    let judged = home.run(&["check"], "");
+    assert!(judged.out.contains("mtad.toml:1: "), "{}", judged.out);
+}
+
+#[test]
 fn check_warns_where_passwords_would_travel_in_the_clear() {
     let home = Home::new();
     let warned = |home: &Home| {

@@ -38,6 +38,49 @@ fn a_message_is_taken_delivered_and_fetched() {
 }
 
 #[test]
+fn control_files_and_settings_refuse_recipients_in_their_words() {
+    let home = Home::new();
+    home.control("badmailfrom", "^robot[0-9]+@\n");
+    home.control("badmailto", "^trap@\n");
+    home.control("badhelo", "^evil\\.\n");
+    let ask = |mtad: &mut Running, hello: &str, from: &str, to: &str| {
+        let (mut client, _) = Line::greeted(mtad.smtp());
+        client.say(&format!("HELO {hello}"));
+        client.say(&format!("MAIL FROM:<{from}>"));
+        client.say(&format!("RCPT TO:<{to}>"))
+    };
+    let (hello, from, joe) = ("ok.example", "a@b.example", "joe@example.org");
+    #[rustfmt::skip]
+    let rows = [
+        ("sender", hello, "Robot1@b.example", joe, "553 5.7.1 sorry, your envelope sender has been denied"),
+        ("recipient", hello, from, "trap@example.org", "553 5.7.1 sorry, your envelope recipient has been denied"),
+        ("helo", "evil.example", from, joe, "553 5.7.1 sorry, your HELO host name has been denied"),
+        ("relay-reject", hello, from, "a!joe@example.org", "553 5.7.1 we don't relay"),
+        ("nothing", hello, from, joe, "250 "),
+    ];
+    {
+        let mut mtad = Running::start(&home);
+        for (name, hello, from, to, want) in rows {
+            let reply = ask(&mut mtad, hello, from, to);
+            assert!(reply.starts_with(want), "{name}: {reply}");
+        }
+    }
+    home.config("qregex = false\nrelay_reject = false\n");
+    home.control("badmailfrom", "robot1@b.example\n");
+    let mut mtad = Running::start(&home);
+    #[rustfmt::skip]
+    let rows = [
+        ("literal", hello, "robot1@b.example", joe, "553 5.7.1 sorry, your envelope sender is in my badmailfrom list"),
+        ("no pattern", hello, from, "trap@example.org", "550 5.1.1"),
+        ("no relay-reject", hello, from, "a!joe@example.org", "550 5.1.1"),
+    ];
+    for (name, hello, from, to, want) in rows {
+        let reply = ask(&mut mtad, hello, from, to);
+        assert!(reply.starts_with(want), "{name}: {reply}");
+    }
+}
+
+#[test]
 fn each_recipient_is_judged_by_name_domain_and_network() {
     let home = Home::new();
     let mut mtad = Running::start(&home);

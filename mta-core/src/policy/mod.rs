@@ -3,9 +3,13 @@
 //! Everything here is a function of the control files and of what the client said. Whether a
 //! mailbox exists is not known here: [`Accepted::routed`] says where to ask.
 
+mod variables;
+
+pub use variables::{BadHelo, Variables};
+
 use crate::Address;
 use crate::address::literal;
-use crate::control::Controls;
+use crate::control::{BadList, Controls, Matching};
 use crate::rewrite::{Channel, Routed};
 use std::net::IpAddr;
 
@@ -46,6 +50,8 @@ pub enum SourceRoutes {
 }
 
 /// Settings of the decision that no control file holds.
+///
+/// `mtad` has them in mtad.toml, the programs in the environment: [`Settings::from_variables`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "callers fill in every part")]
 pub struct Settings {
@@ -53,6 +59,27 @@ pub struct Settings {
     pub missing_rcpthosts: MissingRcptHosts,
     /// Whether `user%host` and the like are refused.
     pub source_routes: SourceRoutes,
+    /// Whether the lines of badmailfrom, badmailto and badhelo are patterns.
+    pub matching: Matching,
+}
+
+/// What is known of a client when it names a recipient.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "callers fill in every part")]
+pub struct Client<'a> {
+    /// What it may do beyond sending to our own domains.
+    pub relay: &'a Relay,
+    /// The argument of its last HELO or EHLO. `None` where it said none, where the protocol has
+    /// none, and where NOBADHELO is set.
+    pub hello: Option<&'a [u8]>,
+}
+
+impl<'a> Client<'a> {
+    /// A client that said no HELO.
+    #[must_use]
+    pub const fn silent(relay: &'a Relay) -> Self {
+        Self { relay, hello: None }
+    }
 }
 
 /// A recipient that is taken.
@@ -74,9 +101,18 @@ pub struct Accepted {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Refusal {
-    /// The sender stands in badmailfrom.
+    /// The sender stands in badmailfrom, whose lines are no patterns.
     #[error("sorry, your envelope sender is in my badmailfrom list (#5.7.1)")]
     BadMailFrom,
+    /// The sender matches badmailfrom or badmailfromnorelay.
+    #[error("sorry, your envelope sender has been denied (#5.7.1)")]
+    SenderDenied,
+    /// The recipient matches badmailto or badmailtonorelay.
+    #[error("sorry, your envelope recipient has been denied (#5.7.1)")]
+    RecipientDenied,
+    /// The argument of HELO matches badhelo.
+    #[error("sorry, your HELO host name has been denied (#5.7.1)")]
+    HelloDenied,
     /// The domain is not in rcpthosts and the client may not relay.
     #[error("sorry, that domain isn't in my list of allowed rcpthosts (#5.7.1)")]
     NotInRcptHosts,
@@ -97,9 +133,13 @@ impl Refusal {
     pub const fn code(self) -> u16 {
         match self {
             Self::Controls => 451,
-            Self::BadRecipient | Self::BadMailFrom | Self::NotInRcptHosts | Self::SourceRoute => {
-                553
-            }
+            Self::BadRecipient
+            | Self::BadMailFrom
+            | Self::SenderDenied
+            | Self::RecipientDenied
+            | Self::HelloDenied
+            | Self::NotInRcptHosts
+            | Self::SourceRoute => 553,
         }
     }
 
@@ -109,7 +149,12 @@ impl Refusal {
         match self {
             Self::Controls => (4, 3, 0),
             Self::BadRecipient => (5, 1, 3),
-            Self::BadMailFrom | Self::NotInRcptHosts | Self::SourceRoute => (5, 7, 1),
+            Self::BadMailFrom
+            | Self::SenderDenied
+            | Self::RecipientDenied
+            | Self::HelloDenied
+            | Self::NotInRcptHosts
+            | Self::SourceRoute => (5, 7, 1),
         }
     }
 }
@@ -118,7 +163,7 @@ impl Refusal {
 ///
 /// ```
 /// use mta_core::control::Controls;
-/// use mta_core::policy::{Policy, Refusal, Relay, Settings};
+/// use mta_core::policy::{Client, Policy, Refusal, Relay, Settings};
 /// use mta_core::Address;
 /// let loaded = Controls::load(|name| {
 ///     Ok::<_, std::io::Error>(match name {
@@ -129,7 +174,10 @@ impl Refusal {
 /// .unwrap();
 /// let policy = Policy::new(&loaded.controls, Settings::default());
 /// let address = |a: &str| Address::new(a).unwrap();
-/// let rcpt = |to, relay| policy.rcpt(&address("joe@far.example"), &address(to), &relay);
+/// let rcpt = |to, relay| {
+///     let client = Client { relay: &relay, hello: Some(b"far.example") };
+///     policy.rcpt(&client, &address("joe@far.example"), &address(to))
+/// };
 /// assert!(rcpt("ann@example.org", Relay::Refused).is_ok());
 /// assert_eq!(rcpt("ann@far.example", Relay::Refused), Err(Refusal::NotInRcptHosts));
 /// assert!(rcpt("ann@far.example", Relay::Allowed).is_ok());
@@ -149,12 +197,18 @@ impl<'a> Policy<'a> {
 
     /// Decides about one recipient.
     ///
-    /// The order: form of the address, badmailfrom, relay permission, rcpthosts. A percent or a
-    /// missing host is completed first, and the host that comes out must be allowed as well.
+    /// The order: form of the address, badhelo, badmailfrom, badmailto, relay permission,
+    /// rcpthosts. A percent or a missing host is completed before rcpthosts, and the host that
+    /// comes out must be allowed as well. The bad lists do not keep anybody from our postmaster.
     ///
     /// # Errors
     /// The refusal says which rule refused.
-    pub fn rcpt(&self, sender: &Address, to: &Address, relay: &Relay) -> Result<Accepted, Refusal> {
+    pub fn rcpt(
+        &self,
+        client: &Client<'_>,
+        sender: &Address,
+        to: &Address,
+    ) -> Result<Accepted, Refusal> {
         if to.is_null() {
             return Err(Refusal::BadRecipient);
         }
@@ -162,10 +216,10 @@ impl<'a> Policy<'a> {
             return Err(Refusal::SourceRoute);
         }
         let postmaster = self.is_postmaster(to);
-        if !postmaster && self.controls.badmailfrom.refuses(sender) {
-            return Err(Refusal::BadMailFrom);
+        if !postmaster {
+            self.bad_lists(client, sender, to)?;
         }
-        let address = match relay {
+        let address = match client.relay {
             Relay::Appending(text) => {
                 Address::new([to.as_bytes(), text].concat()).map_err(|_| Refusal::BadRecipient)?
             }
@@ -175,7 +229,7 @@ impl<'a> Policy<'a> {
         if routed.address.as_bytes().len() > crate::address::MAX_ADDRESS {
             return Err(Refusal::BadRecipient);
         }
-        let relays = *relay != Relay::Refused;
+        let relays = *client.relay != Relay::Refused;
         if relays || self.is_own_postmaster(to) || self.is_open_to_strangers(&address)? {
             Ok(Accepted {
                 address,
@@ -185,6 +239,37 @@ impl<'a> Policy<'a> {
         } else {
             Err(Refusal::NotInRcptHosts)
         }
+    }
+
+    /// Applies badhelo, badmailfrom and badmailto, in this order.
+    ///
+    /// The two …norelay lists are for clients that may not relay.
+    fn bad_lists(
+        &self,
+        client: &Client<'_>,
+        sender: &Address,
+        to: &Address,
+    ) -> Result<(), Refusal> {
+        let controls = self.controls;
+        let refuses = |list: &BadList, value: &[u8]| list.refuses(self.settings.matching, value);
+        let stranger = *client.relay == Relay::Refused;
+        let (from, to) = (sender.as_bytes(), to.as_bytes());
+        if refuses(&controls.badhelo, client.hello.unwrap_or_default()) {
+            return Err(Refusal::HelloDenied);
+        }
+        if refuses(&controls.badmailfrom, from)
+            || (stranger && refuses(&controls.badmailfromnorelay, from))
+        {
+            return Err(match self.settings.matching {
+                Matching::Literal => Refusal::BadMailFrom,
+                Matching::Regex => Refusal::SenderDenied,
+            });
+        }
+        if refuses(&controls.badmailto, to) || (stranger && refuses(&controls.badmailtonorelay, to))
+        {
+            return Err(Refusal::RecipientDenied);
+        }
+        Ok(())
     }
 
     /// Replaces the domain of `box@[our address]` by localiphost (spec §8.3). Belongs to MAIL and
