@@ -1,6 +1,7 @@
-//! What mtad and qmail's programs share of a delivery, so that both do the same (qmail-rspawn(8), qmail-remote(8)).
+//! What mtad and qmail's programs share of a delivery, so that both do the same (qmail-local(8), qmail-remote(8)).
 //!
-//! It decides nothing about mail, which mta-core does: it joins those decisions to interfaces and
-//! name servers.
+//! It decides nothing about mail, which mta-core does: it joins those decisions to files, programs,
+//! interfaces and name servers.
 
+pub mod local;
 pub mod remote;

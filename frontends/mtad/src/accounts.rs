@@ -5,15 +5,14 @@ use crate::home::Home;
 use async_trait::async_trait;
 use driver::StorePool;
 use mta_auth::LoginName;
-use mta_auth::vpopmail::{self, AccountError, Layout, Mailbox, Refusal, Service, Vpopmail};
+use mta_auth::vpopmail::{self, Layout, Refusal, Service, Vpopmail};
 use mta_core::ports::Authenticator;
 use mta_core::ports::authenticator::{Account, Login};
 use mta_store::files::RealFiles;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
-/// The accounts of a home.
-pub type Accounts = Vpopmail<RealFiles>;
+pub use delivery::local::Accounts;
 
 /// Names the accounts of a home; they belong to whoever owns it.
 ///
@@ -30,21 +29,6 @@ pub fn of(home: &Home) -> Result<Accounts, Failure> {
     let foreign = nix::unistd::geteuid().is_root() && owner.0 != 0;
     layout.chown = foreign.then_some(owner);
     Ok(Vpopmail::new(Arc::new(RealFiles::new()), layout))
-}
-
-/// Finds a mailbox by bytes from an envelope; what is no name names nobody. Blocks.
-///
-/// # Errors
-/// Fails where the account files cannot be read.
-pub fn find(
-    accounts: &Accounts,
-    local: &[u8],
-    domain: &[u8],
-) -> Result<Option<Mailbox>, AccountError> {
-    match (std::str::from_utf8(local), std::str::from_utf8(domain)) {
-        (Ok(local), Ok(domain)) => accounts.find(local, domain),
-        _ => Ok(None),
-    }
 }
 
 /// Checks logins on threads of their own, because a good hash is slow.

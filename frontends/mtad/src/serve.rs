@@ -239,7 +239,7 @@ fn assemble(
         origin(),
         local::Settings {
             default_delivery: config.defaultdelivery.clone().into_bytes(),
-            program: Duration::from_secs(config.timeouts.program),
+            output: delivery::local::Output::Kept(Duration::from_secs(config.timeouts.program)),
         },
         found(tell),
     );

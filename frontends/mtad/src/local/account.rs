@@ -1,54 +1,26 @@
 //! Whose mail a local part is: users/cdb, then the system's accounts, else the user alias (qmail-lspawn(8), qmail-users(5), spec §2.5, §6.1, §6.2).
 
-use mta_core::assign::{self, Account};
-use mta_core::cdb::Cdb;
+use delivery::local::{Assigned, User};
+use mta_core::assign::Account;
 use mta_core::getpw;
-use mta_store::files::{Files, RealFiles, Stat};
+use mta_store::files::{Files, RealFiles};
 use nix::unistd::{User as Passwd, geteuid};
 use std::ffi::OsStr;
-use std::fmt::Display;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
 
-/// The largest users/cdb that is read.
-const CDB_MAX: usize = 256 << 20;
-
-/// The user whose .qmail files decide about a recipient.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(
-    clippy::exhaustive_structs,
-    reason = "these are the parts of the look-up"
-)]
-pub struct User {
-    /// The user's name.
-    pub name: Vec<u8>,
-    /// Whom the delivery is done as: uid and gid, `None` for ourselves.
-    pub ids: Option<(u32, u32)>,
-    /// The home directory.
-    pub home: PathBuf,
-    /// `-` where `ext` follows it in a .qmail file's name, empty where there is no extension.
-    pub dash: Vec<u8>,
-    /// The extension in the case it was given in.
-    pub ext: Vec<u8>,
-    /// It is the user alias.
-    pub alias: bool,
-}
-
-/// Looks users up; keeps the file's bytes as long as it does not change.
+/// Looks users up.
 pub(super) struct Users {
-    cdb: PathBuf,
+    assigned: Assigned,
     alias: PathBuf,
-    kept: Mutex<Option<(Stat, Arc<Vec<u8>>)>>,
 }
 
 impl Users {
     pub(super) fn new(cdb: PathBuf, alias: PathBuf) -> Self {
         Self {
-            cdb,
+            assigned: Assigned::new(cdb),
             alias,
-            kept: Mutex::new(None),
         }
     }
 
@@ -80,7 +52,10 @@ impl Users {
     /// Unlike qmail, the system's own accounts are looked up only by root: any other process
     /// delivers as itself and could not deliver to them.
     pub(super) fn find(&self, local: &[u8]) -> Result<User, String> {
-        if let Some(account) = self.assigned(local)? {
+        let assigned = self.assigned.find(local);
+        let assigned =
+            assigned.map_err(|error| format!("Trouble reading users/cdb: {error}. (#4.3.0)\n"))?;
+        if let Some(account) = assigned {
             return user(account);
         }
         if geteuid().is_root() {
@@ -92,33 +67,6 @@ impl Users {
             }
         }
         self.alias(local)
-    }
-
-    /// What users/cdb says.
-    fn assigned(&self, local: &[u8]) -> Result<Option<Account>, String> {
-        let trouble =
-            |error: &dyn Display| format!("Trouble reading users/cdb: {error}. (#4.3.0)\n");
-        let Some(bytes) = self.bytes().map_err(|error| trouble(&error))? else {
-            return Ok(None);
-        };
-        let cdb = Cdb::new(&bytes).map_err(|error| trouble(&error))?;
-        assign::lookup(&cdb, local).map_err(|error| trouble(&error))
-    }
-
-    /// The file's bytes; `None` where there is no such file.
-    fn bytes(&self) -> std::io::Result<Option<Arc<Vec<u8>>>> {
-        let files = RealFiles::new();
-        let stat = match files.stat(Path::new(&self.cdb)) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-            other => other?,
-        };
-        let mut kept = self.kept.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some((_, bytes)) = kept.as_ref().filter(|(known, _)| *known == stat) {
-            return Ok(Some(Arc::clone(bytes)));
-        }
-        let bytes = Arc::new(files.read(&self.cdb, CDB_MAX)?);
-        *kept = Some((stat, Arc::clone(&bytes)));
-        Ok(Some(bytes))
     }
 }
 

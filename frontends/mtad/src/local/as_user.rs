@@ -4,13 +4,12 @@
 //! output what came of it: fields that each end in a NUL. It believes the child as far as the account
 //! could act by itself, and no further: what it reads is bounded and every field is checked.
 
-use super::capture::capture;
-use super::forward::Forward;
-use super::script::DOT_QMAIL_MAX;
-use super::work::{Done, Work};
-use super::{Job, Settings, Tools, User};
+use super::Local;
 use crate::home::Home;
 use crate::{Failure, accounts};
+use delivery::local::capture::capture;
+use delivery::local::script::DOT_QMAIL_MAX;
+use delivery::local::{Done, Forward, Job, Output, Settings, Tools, User, Work};
 use mta_core::dotqmail::Did;
 use mta_core::ports::spool::MessageId;
 use mta_core::report::{Outcome, Report};
@@ -38,7 +37,7 @@ const END: &[u8] = b"end";
 
 /// Delivers as another account.
 pub(super) fn start(
-    tools: &Tools,
+    local: &Local,
     job: &Job,
     message: &File,
     user: &User,
@@ -55,9 +54,9 @@ pub(super) fn start(
         command.uid(uid).gid(gid).current_dir("/");
         command
             .arg("--home")
-            .arg(tools.home.root())
+            .arg(local.home.root())
             .args([COMMAND, "--"]);
-        command.args(words(tools, job, user));
+        command.args(words(&local.tools.settings, job, user));
         command.stdin(message.try_clone()?).stdout(writer);
         capture(command, output, LIMIT, ANSWER_MAX)
     };
@@ -74,11 +73,14 @@ pub(super) fn start(
     }
 }
 
-fn words(tools: &Tools, job: &Job, user: &User) -> Vec<OsString> {
+fn words(settings: &Settings, job: &Job, user: &User) -> Vec<OsString> {
     let alias: &[u8] = if user.alias { b"alias" } else { b"" };
     let id = job.id.0.to_string();
     let now = job.now.0.to_string();
-    let program = tools.settings.program.as_secs().to_string();
+    let program = match settings.output {
+        Output::Kept(limit) => limit.as_secs().to_string(),
+        Output::Ours => String::new(),
+    };
     let words: [&[u8]; 12] = [
         id.as_bytes(),
         job.sender.as_bytes(),
@@ -90,7 +92,7 @@ fn words(tools: &Tools, job: &Job, user: &User) -> Vec<OsString> {
         &user.dash,
         &user.ext,
         alias,
-        &tools.settings.default_delivery,
+        &settings.default_delivery,
         program.as_bytes(),
     ];
     words
@@ -109,7 +111,7 @@ pub fn run(home: Home, words: &[OsString], out: &mut dyn Write) -> Result<(), Fa
         Failure::permanent("deliver is what the server calls itself with; it is not for people")
     })?;
     let accounts = Arc::new(accounts::of(&home)?);
-    let tools = Tools::new(home, accounts, settings);
+    let tools = Tools::new(settings, Some(accounts));
     let message = io::stdin().as_fd().try_clone_to_owned()?;
     let done = Work::new(&tools, &job, &File::from(message)).run(&user);
     out.write_all(&write_answer(&done))?;
@@ -151,7 +153,10 @@ fn read_words(words: &[&[u8]]) -> Option<(Job, User, Settings)> {
     };
     let settings = Settings {
         default_delivery: default_delivery.to_vec(),
-        program: Duration::from_secs(number(program)?),
+        output: match program {
+            [] => Output::Ours,
+            seconds => Output::Kept(Duration::from_secs(number(seconds)?)),
+        },
     };
     Some((job, user, settings))
 }

@@ -1,24 +1,17 @@
 //! Forwards: one more message in the queue, before the delivery is reported (qmail-local(8), spec §6.6).
 
-use super::{Delivery, PIECE};
+use super::Delivery;
+use delivery::local::Forward;
+use mta_core::Envelope;
 use mta_core::envelope::{MailParams, Recipient};
 use mta_core::ports::spool::MessageId;
 use mta_core::received::{Invoked, queue as received};
 use mta_core::report::Report;
-use mta_core::{Address, Envelope};
 use mta_store::queue::QueueError;
 use std::os::unix::fs::FileExt;
 
-/// What is to be queued once all lines have succeeded.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Forward {
-    pub(super) sender: Address,
-    pub(super) recipients: Vec<Address>,
-    /// What stands before the message.
-    pub(super) head: Vec<u8>,
-    /// It is that of the .qmail file's own lines, whose number the report tells.
-    pub(super) counts: bool,
-}
+/// Bytes of a message that are copied in one go.
+const PIECE: usize = 32 * 1024;
 
 impl Delivery<'_> {
     /// Queues the message for others.

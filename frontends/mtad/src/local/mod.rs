@@ -14,50 +14,29 @@
 
 mod account;
 pub mod as_user;
-mod capture;
 mod forward;
-mod mailbox;
 mod presence;
-mod program;
-mod script;
-mod vdelivermail;
-mod work;
 
-pub use account::User;
+pub use delivery::local::{Job, Settings};
 pub use presence::HomeDirectory;
 
 use crate::accounts::Accounts;
 use crate::home::Home;
+use delivery::local::{Done, Tools, User, Work};
 use mta_core::dotqmail::cut_report;
 use mta_core::ports::spool::MessageId;
 use mta_core::report::{Outcome, Report};
-use mta_core::{Address, Unix};
-use mta_store::dir_syncs::DirSyncs;
 use mta_store::files::RealFiles;
 use mta_store::queue::{Origin, Queue};
 use std::fs::File;
 use std::sync::Arc;
-use std::sync::atomic::AtomicU64;
-use std::time::Duration;
-use work::{Done, Work};
 
-/// Bytes of a message that are looked at in one go.
-const PIECE: usize = 32 * 1024;
 /// The local part that everybody may write to, whatever accounts there are (RFC 5321 §4.5.1).
 const POSTMASTER: &[u8] = b"postmaster";
 
-/// What an administrator sets about deliveries.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[expect(clippy::exhaustive_structs, reason = "callers fill in every part")]
-pub struct Settings {
-    /// The lines for an account without a .qmail file.
-    pub default_delivery: Vec<u8>,
-    /// How long one program may run.
-    pub program: Duration,
-}
-
 /// Everything that deliveries share.
 pub struct Local {
+    home: Home,
     tools: Tools,
     queue: Queue<RealFiles>,
     origin: Origin,
@@ -65,54 +44,12 @@ pub struct Local {
     queued: Box<dyn Fn(MessageId) + Send + Sync>,
 }
 
-/// What it takes to carry lines out, apart from the queue.
-struct Tools {
-    home: Home,
-    accounts: Arc<Accounts>,
-    settings: Settings,
-    files: Arc<RealFiles>,
-    syncs: Arc<DirSyncs<RealFiles>>,
-    pid: u32,
-    counter: AtomicU64,
-}
-
-impl Tools {
-    fn new(home: Home, accounts: Arc<Accounts>, settings: Settings) -> Self {
-        let files = Arc::new(RealFiles::new());
-        Self {
-            home,
-            accounts,
-            settings,
-            syncs: Arc::new(DirSyncs::new(Arc::clone(&files))),
-            files,
-            pid: std::process::id(),
-            counter: AtomicU64::new(0),
-        }
-    }
-}
-
 impl std::fmt::Debug for Local {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Local")
-            .field("home", &self.tools.home)
+            .field("home", &self.home)
             .finish_non_exhaustive()
     }
-}
-
-/// One delivery to one recipient.
-#[derive(Clone, Debug)]
-#[expect(clippy::exhaustive_structs, reason = "callers fill in every part")]
-pub struct Job {
-    /// The message.
-    pub id: MessageId,
-    /// The reverse-path.
-    pub sender: Address,
-    /// The recipient as it was routed, with a virtual domain's prepend.
-    pub recipient: Address,
-    /// This host's name, for file names.
-    pub host: String,
-    /// When the delivery began.
-    pub now: Unix,
 }
 
 /// A delivery with its message open.
@@ -135,7 +72,8 @@ impl Local {
     ) -> Self {
         Self {
             users: account::Users::new(home.users().join("cdb"), home.alias()),
-            tools: Tools::new(home, accounts, settings),
+            tools: Tools::new(settings, Some(accounts)),
+            home,
             queue,
             origin,
             queued: Box::new(queued),
@@ -190,7 +128,7 @@ impl Delivery<'_> {
         let tools = &self.local.tools;
         let done = match user.ids {
             None => Work::new(tools, self.job, &self.message).run(user)?,
-            Some(ids) => as_user::start(tools, self.job, &self.message, user, ids)?,
+            Some(ids) => as_user::start(self.local, self.job, &self.message, user, ids)?,
         };
         self.finish(done)
     }

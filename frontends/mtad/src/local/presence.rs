@@ -1,8 +1,8 @@
 //! Answers at RCPT whether a local recipient exists, by the same look-up that delivers (qmail-local(8), vdelivermail(8)).
 
-use super::{Local, User, script, vdelivermail};
-use crate::accounts;
+use super::Local;
 use async_trait::async_trait;
+use delivery::local::{User, script, vdelivermail};
 use driver::StorePool;
 use mta_auth::Flags;
 use mta_core::Address;
@@ -66,11 +66,14 @@ impl Local {
     /// Behind vdelivermail stand mailboxes; of any other program nobody knows.
     fn behind_program(&self, command: &[u8], user: &User, recipient: &Address) -> Presence {
         let words = simple_words(command).unwrap_or_default();
+        let Some(accounts) = &self.tools.accounts else {
+            return Presence::Known;
+        };
         let Some(Ok(call)) = vdelivermail::Call::from_words(&words) else {
             return Presence::Known;
         };
         let domain = recipient.domain().unwrap_or_default();
-        match accounts::find(&self.tools.accounts, &user.ext, domain) {
+        match vdelivermail::find(accounts, &user.ext, domain) {
             Ok(Some(mailbox)) if mailbox.flags.contains(Flags::BOUNCE_MAIL) => Presence::Unknown,
             Ok(None) if call.bounces() => Presence::Unknown,
             Ok(_) => Presence::Known,

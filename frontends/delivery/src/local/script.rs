@@ -13,24 +13,27 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
 /// The largest .qmail file that is read.
-pub(super) const DOT_QMAIL_MAX: usize = 1 << 20;
+pub const DOT_QMAIL_MAX: usize = 1 << 20;
 
 /// The .qmail file that was chosen, with what is needed to name its lines.
-pub(super) struct Script {
-    pub(super) chosen: Chosen,
+#[derive(Clone, Debug)]
+pub struct Script {
+    /// What is to be done.
+    pub chosen: Chosen,
     path: PathBuf,
     contents: Vec<u8>,
 }
 
 impl Script {
     /// Says where a line stands, as FILE:LINE.
-    pub(super) fn place_of(&self, line: &[u8]) -> String {
+    #[must_use]
+    pub fn place_of(&self, line: &[u8]) -> String {
         place_of(&self.path, &self.contents, line)
     }
 }
 
 /// Says where a line stands in a file, as FILE:LINE, its blanks at the end left out.
-pub(super) fn place_of(path: &Path, contents: &[u8], line: &[u8]) -> String {
+pub(crate) fn place_of(path: &Path, contents: &[u8], line: &[u8]) -> String {
     let lines = contents.split(|&b| b == b'\n');
     let number = lines
         .map(|l| l.trim_ascii_end())
@@ -41,7 +44,10 @@ pub(super) fn place_of(path: &Path, contents: &[u8], line: &[u8]) -> String {
 
 /// Finds the .qmail file of a user; blocks. For a delivery that is to be done as another account it
 /// gives a first impression: what cannot be judged from here defers.
-pub(super) fn script(user: &User, default_delivery: &[u8]) -> Result<Script, Report> {
+///
+/// # Errors
+/// The report says why nothing can be delivered.
+pub fn script(user: &User, default_delivery: &[u8]) -> Result<Script, Report> {
     let files = RealFiles::new();
     let stat = files.stat(&user.home).map_err(|error| {
         Report::deferral(format!(
@@ -74,11 +80,10 @@ pub(super) fn script(user: &User, default_delivery: &[u8]) -> Result<Script, Rep
 }
 
 /// Who bounces of forwarded mail go to: the owner, where the list has one.
-pub(super) fn forwarder(
-    user: &User,
-    sender: &Address,
-    recipient: &Address,
-) -> Result<Address, Report> {
+///
+/// # Errors
+/// The report defers the delivery where that cannot be told.
+pub fn forwarder(user: &User, sender: &Address, recipient: &Address) -> Result<Address, Report> {
     let (owner, verp) = owner_names(&user.dash, &user.ext);
     let there = |name: &[u8]| {
         if name.contains(&b'/') {

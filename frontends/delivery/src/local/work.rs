@@ -1,6 +1,5 @@
 //! Carries out the lines of a .qmail file, apart from queueing its forwards (dot-qmail(5), qmail-local(8), spec §6.3–§6.6).
 
-use super::forward::Forward;
 use super::program::Program;
 use super::script::{Script, forwarder, script};
 use super::{Job, PIECE, Tools, User, vdelivermail};
@@ -17,10 +16,11 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 /// One delivery to one user, under way.
-pub(super) struct Work<'a> {
-    pub(super) tools: &'a Tools,
-    pub(super) job: &'a Job,
-    pub(super) message: &'a File,
+#[derive(Debug)]
+pub struct Work<'a> {
+    pub(crate) tools: &'a Tools,
+    pub(crate) job: &'a Job,
+    pub(crate) message: &'a File,
     /// What programs said.
     said: Vec<u8>,
     forwards: Vec<Forward>,
@@ -28,14 +28,34 @@ pub(super) struct Work<'a> {
 
 /// All lines succeeded; what remains is to be queued.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(super) struct Done {
-    pub(super) said: Vec<u8>,
-    pub(super) did: Did,
-    pub(super) forwards: Vec<Forward>,
+#[expect(clippy::exhaustive_structs, reason = "callers fill in every part")]
+pub struct Done {
+    /// What programs said.
+    pub said: Vec<u8>,
+    /// What is counted.
+    pub did: Did,
+    /// What is to be queued, in this order.
+    pub forwards: Vec<Forward>,
+}
+
+/// What is to be queued once all lines have succeeded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "callers fill in every part")]
+pub struct Forward {
+    /// The reverse-path.
+    pub sender: Address,
+    /// The forward-paths.
+    pub recipients: Vec<Address>,
+    /// What stands before the message.
+    pub head: Vec<u8>,
+    /// It is that of the .qmail file's own lines, whose number the report tells.
+    pub counts: bool,
 }
 
 impl<'a> Work<'a> {
-    pub(super) const fn new(tools: &'a Tools, job: &'a Job, message: &'a File) -> Self {
+    /// Prepares a delivery of a message that is open for reading.
+    #[must_use]
+    pub const fn new(tools: &'a Tools, job: &'a Job, message: &'a File) -> Self {
         Self {
             tools,
             job,
@@ -47,7 +67,10 @@ impl<'a> Work<'a> {
 
     /// Does all lines in order. The first that fails ends the delivery: then nothing is forwarded,
     /// and what was done before is done again at the next attempt.
-    pub(super) fn run(mut self, user: &User) -> Result<Done, Report> {
+    ///
+    /// # Errors
+    /// The report says which instruction failed and whether trying again may help.
+    pub fn run(mut self, user: &User) -> Result<Done, Report> {
         match self.lines(user) {
             Ok(did) => Ok(Done {
                 said: self.said,
@@ -108,7 +131,7 @@ impl<'a> Work<'a> {
         Ok(did)
     }
 
-    pub(super) fn forward_later(&mut self, forward: Forward) {
+    pub(crate) fn forward_later(&mut self, forward: Forward) {
         self.forwards.push(forward);
     }
 
@@ -132,14 +155,16 @@ impl<'a> Work<'a> {
         command: &[u8],
         environment: &[Variable],
     ) -> Result<ProgramEnd, Report> {
-        let words = simple_words(command).unwrap_or_default();
-        match vdelivermail::Call::from_words(&words) {
-            Some(call) => self.vdelivermail(&call?, user, environment),
-            None => self.program(command, &user.home, environment),
+        if let Some(accounts) = &self.tools.accounts {
+            let words = simple_words(command).unwrap_or_default();
+            if let Some(call) = vdelivermail::Call::from_words(&words) {
+                return self.vdelivermail(accounts, &call?, user, environment);
+            }
         }
+        self.program(command, &user.home, environment)
     }
 
-    pub(super) fn program(
+    pub(crate) fn program(
         &mut self,
         command: &[u8],
         home: &Path,
@@ -150,13 +175,13 @@ impl<'a> Work<'a> {
             home,
             environment,
             message: self.message,
-            limit: self.tools.settings.program,
+            output: self.tools.settings.output,
         };
         program.run(&mut self.said)
     }
 
     /// Fails where the message has been here before.
-    pub(super) fn refuse_loop(&self, recipient: &Address) -> Result<(), Report> {
+    pub(crate) fn refuse_loop(&self, recipient: &Address) -> Result<(), Report> {
         let mut check = LoopCheck::new(recipient);
         let mut piece = vec![0; PIECE];
         let mut at = 0_u64;

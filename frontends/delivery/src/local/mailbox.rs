@@ -19,14 +19,14 @@ use std::time::{Duration, Instant};
 const LOCK_PAUSE: Duration = Duration::from_millis(50);
 
 impl Tools {
-    pub(super) fn maildir_at(&self, path: PathBuf) -> Maildir<RealFiles> {
+    pub(crate) fn maildir_at(&self, path: PathBuf) -> Maildir<RealFiles> {
         Maildir::new(Arc::clone(&self.files), path).sharing(Arc::clone(&self.syncs))
     }
 }
 
 impl Work<'_> {
     /// Delivers into one Maildir.
-    pub(super) fn maildir(&self, path: PathBuf, head: &[Vec<u8>]) -> Result<(), Report> {
+    pub(crate) fn maildir(&self, path: PathBuf, head: &[Vec<u8>]) -> Result<(), Report> {
         let head: Vec<&[u8]> = head.iter().map(Vec::as_slice).collect();
         let name = UniqueName {
             time: self.job.now,
@@ -47,7 +47,7 @@ impl Work<'_> {
     }
 
     /// Appends to one mbox; `name` is the line.
-    pub(super) fn mbox(&self, home: &Path, name: &[u8], head: &[Vec<u8>]) -> Result<(), Report> {
+    pub(crate) fn mbox(&self, home: &Path, name: &[u8], head: &[Vec<u8>]) -> Result<(), Report> {
         let mbox = Mbox::new(
             Arc::clone(&self.tools.files),
             home.join(OsStr::from_bytes(name)),

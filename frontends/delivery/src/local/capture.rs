@@ -19,18 +19,22 @@ const PIPE: usize = 64 * 1024;
 
 /// How a process ended, and what it said.
 #[derive(Debug)]
-pub(super) struct Captured {
+#[non_exhaustive]
+pub struct Captured {
     /// `None` where it was killed because its time was over.
-    pub(super) status: Option<ExitStatus>,
+    pub status: Option<ExitStatus>,
     /// The first bytes of its output, as many as the caller wanted.
-    pub(super) output: Vec<u8>,
+    pub output: Vec<u8>,
 }
 
 /// Runs a command whose output goes into the other end of `output`, in a process group of its own.
 /// When its time is over the whole group is killed.
 ///
 /// What it leaves running in the background is neither waited for nor killed.
-pub(super) fn capture(
+///
+/// # Errors
+/// Fails where it cannot be started or its output not be read.
+pub fn capture(
     mut command: Command,
     output: PipeReader,
     limit: Duration,

@@ -1,12 +1,12 @@
 //! The work of vdelivermail, done here: mailboxes of virtual domains and what happens without one (vdelivermail(8), spec vpopmail §4).
 
+use super::Accounts;
 use super::User;
-use super::forward::Forward;
 use super::script::place_of;
+use super::work::Forward;
 use super::work::Work;
-use crate::accounts;
 use mta_auth::Flags;
-use mta_auth::vpopmail::Mailbox;
+use mta_auth::vpopmail::{AccountError, Mailbox};
 use mta_core::Address;
 use mta_core::delivered::{delivered_to, return_path};
 use mta_core::dotqmail::{Instruction, ProgramEnd, Variable, parse};
@@ -23,7 +23,7 @@ const NO_MAILBOX: &str = "Sorry, no mailbox here by that name. (#5.1.1)\n";
 
 /// One call, as its two arguments describe it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Call {
+pub struct Call {
     action: Action,
 }
 
@@ -40,7 +40,8 @@ enum Action {
 impl Call {
     /// Reads a command's words; `None` where it is another program, a report where its arguments
     /// are wrong.
-    pub(super) fn from_words(words: &[Vec<u8>]) -> Option<Result<Self, Report>> {
+    #[must_use]
+    pub fn from_words(words: &[Vec<u8>]) -> Option<Result<Self, Report>> {
         let (program, arguments) = words.split_first()?;
         if program.rsplit(|&b| b == b'/').next() != Some(b"vdelivermail") {
             return None;
@@ -68,28 +69,45 @@ impl Call {
     }
 
     /// Tells whether mail for nobody is refused.
-    pub(super) fn bounces(&self) -> bool {
+    #[must_use]
+    pub fn bounces(&self) -> bool {
         self.action == Action::Bounce
+    }
+}
+
+/// Finds a mailbox by bytes from an envelope; what is no name names nobody. Blocks.
+///
+/// # Errors
+/// Fails where the account files cannot be read.
+pub fn find(
+    accounts: &Accounts,
+    local: &[u8],
+    domain: &[u8],
+) -> Result<Option<Mailbox>, AccountError> {
+    match (std::str::from_utf8(local), std::str::from_utf8(domain)) {
+        (Ok(local), Ok(domain)) => accounts.find(local, domain),
+        _ => Ok(None),
     }
 }
 
 impl Work<'_> {
     /// Delivers to the mailbox `ext` of the recipient's domain.
-    pub(super) fn vdelivermail(
+    pub(crate) fn vdelivermail(
         &mut self,
+        accounts: &Accounts,
         call: &Call,
         user: &User,
         environment: &[Variable],
     ) -> Result<ProgramEnd, Report> {
         let domain = self.job.recipient.domain().unwrap_or_default();
-        let found = accounts::find(&self.tools.accounts, &user.ext, domain).map_err(|error| {
+        let found = find(accounts, &user.ext, domain).map_err(|error| {
             Report::deferral(format!(
                 "vdelivermail: unable to look the mailbox up: {error}. (#4.3.0)\n"
             ))
         })?;
         match found {
             Some(mailbox) => self.deliver_to_mailbox(&mailbox, environment),
-            None => self.deliver_to_nobody(call, user, environment),
+            None => self.deliver_to_nobody(accounts, call, user, environment),
         }
     }
 
@@ -174,13 +192,14 @@ impl Work<'_> {
 
     fn deliver_to_nobody(
         &mut self,
+        accounts: &Accounts,
         call: &Call,
         user: &User,
         environment: &[Variable],
     ) -> Result<ProgramEnd, Report> {
         match &call.action {
             Action::Delete => Ok(ProgramEnd::Next),
-            Action::Bounce => Err(Report::failure(self.no_user_text(&user.home))),
+            Action::Bounce => Err(Report::failure(no_user_text(accounts, &user.home))),
             Action::Forward(to) => {
                 let wanted = self.wanted(user);
                 self.refuse_loop(&wanted)?;
@@ -210,17 +229,6 @@ impl Work<'_> {
         Address::new(address).unwrap_or_else(|_| self.job.recipient.clone())
     }
 
-    /// The domain's own words, else everybody's, else the usual ones.
-    fn no_user_text(&self, domain: &Path) -> Vec<u8> {
-        let files = RealFiles::new();
-        let own = [
-            domain.join(".no-user.msg"),
-            self.tools.home.domains().join(".no-user.msg"),
-        ];
-        let text = own.iter().find_map(|path| files.read(path, SMALL).ok());
-        text.unwrap_or_else(|| NO_MAILBOX.as_bytes().to_vec())
-    }
-
     /// Delivers into a Maildir that is made where it is missing.
     fn deliver_fresh(&self, path: PathBuf, head: &[Vec<u8>]) -> Result<(), Report> {
         let fresh = !path.join("new").exists();
@@ -233,6 +241,17 @@ impl Work<'_> {
         }
         self.maildir(path, head)
     }
+}
+
+/// The domain's own words, else everybody's, else the usual ones.
+fn no_user_text(accounts: &Accounts, domain: &Path) -> Vec<u8> {
+    let files = RealFiles::new();
+    let own = [
+        domain.join(".no-user.msg"),
+        accounts.layout().vpopmail.join("domains/.no-user.msg"),
+    ];
+    let text = own.iter().find_map(|path| files.read(path, SMALL).ok());
+    text.unwrap_or_else(|| NO_MAILBOX.as_bytes().to_vec())
 }
 
 /// As in vdelivermail, a mailbox has Maildirs only; the line is named.

@@ -15,38 +15,58 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
+/// What becomes of that which a program says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "there are these two ways to listen"
+)]
+pub enum Output {
+    /// It is kept for the report. A program that runs longer than this is killed with its children.
+    Kept(Duration),
+    /// It goes to our own standard output and error, and nothing limits a program's time.
+    Ours,
+}
+
 /// One line to run.
-pub(super) struct Program<'a> {
+pub(crate) struct Program<'a> {
     /// What stands behind the bar.
-    pub(super) command: &'a [u8],
+    pub(crate) command: &'a [u8],
     /// The directory it runs in.
-    pub(super) home: &'a Path,
-    pub(super) environment: &'a [Variable],
+    pub(crate) home: &'a Path,
+    pub(crate) environment: &'a [Variable],
     /// Is rewound first.
-    pub(super) message: &'a File,
-    pub(super) limit: Duration,
+    pub(crate) message: &'a File,
+    pub(crate) output: Output,
 }
 
 impl Program<'_> {
     /// Runs it; what it says is appended to `said`, as far as a report can hold it.
     ///
     /// On success it is told whether further lines are left out.
-    pub(super) fn run(&self, said: &mut Vec<u8>) -> Result<ProgramEnd, Report> {
+    pub(crate) fn run(&self, said: &mut Vec<u8>) -> Result<ProgramEnd, Report> {
         if nix::unistd::geteuid().is_root() {
             let text = "Not allowed to perform deliveries as root.\n";
             return Err(Report::deferral(text));
         }
-        // One byte more tells the report's cut that there was more.
-        let most = (REPORT_MAX + 1).saturating_sub(said.len());
-        let ran = self.start(most).map_err(|error| {
+        let not_run = |error: io::Error| {
             let text = format!("Unable to run /bin/sh: {error}. (#4.3.0)\n");
             Report::deferral(text)
-        })?;
-        said.extend_from_slice(&ran.output);
-        let Some(status) = ran.status else {
-            let seconds = self.limit.as_secs();
-            let text = format!("Program was killed after {seconds} seconds. (#4.3.0)\n");
-            return Err(Report::deferral(text));
+        };
+        let mut command = self.shell().map_err(not_run)?;
+        let status = match self.output {
+            Output::Ours => command.status().map_err(not_run)?,
+            Output::Kept(limit) => {
+                // One byte more tells the report's cut that there was more.
+                let most = (REPORT_MAX + 1).saturating_sub(said.len());
+                let ran = listen(command, limit, most).map_err(not_run)?;
+                said.extend_from_slice(&ran.output);
+                ran.status.ok_or_else(|| {
+                    let seconds = limit.as_secs();
+                    let text = format!("Program was killed after {seconds} seconds. (#4.3.0)\n");
+                    Report::deferral(text)
+                })?
+            }
         };
         if status.signal().is_some() {
             return Err(Report::deferral("Aack, child crashed. (#4.3.0)\n"));
@@ -58,26 +78,29 @@ impl Program<'_> {
         }
     }
 
-    fn start(&self, most: usize) -> io::Result<Captured> {
+    fn shell(&self) -> io::Result<Command> {
         let mut message = self.message.try_clone()?;
         message.seek(SeekFrom::Start(0))?;
-        let (output, writer) = io::pipe()?;
         let mut command = Command::new("/bin/sh");
-        // The mask is qmail-local's; this process has another one for its own files.
+        // The mask is qmail-local's; a server has another one for its own files.
         let line = [b"umask 077\n", self.command].concat();
         command
             .arg("-c")
             .arg(OsStr::from_bytes(&line))
             .current_dir(self.home)
-            .stdin(message)
-            .stdout(writer.try_clone()?)
-            .stderr(writer);
+            .stdin(message);
         for (name, value) in self.environment {
             match value {
                 Some(value) => command.env(name, OsStr::from_bytes(value)),
                 None => command.env_remove(name),
             };
         }
-        capture(command, output, self.limit, most)
+        Ok(command)
     }
+}
+
+fn listen(mut command: Command, limit: Duration, most: usize) -> io::Result<Captured> {
+    let (output, writer) = io::pipe()?;
+    command.stdout(writer.try_clone()?).stderr(writer);
+    capture(command, output, limit, most)
 }
