@@ -10,6 +10,8 @@
 //! caller neither counts.
 
 mod child;
+mod controls;
+mod descriptor;
 mod failure;
 mod injection;
 mod io;

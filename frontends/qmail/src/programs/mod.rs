@@ -17,6 +17,7 @@ mod pw2u;
 mod qread;
 mod qstat;
 mod queue;
+mod remote;
 mod showctl;
 mod splogger;
 mod tcpto;
@@ -46,6 +47,7 @@ pub const NAMES: &[&str] = &[
     "qmail-qread",
     "qmail-qstat",
     "qmail-queue",
+    "qmail-remote",
     "qmail-showctl",
     "qmail-tcpok",
     "qmail-tcpto",
@@ -68,6 +70,7 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "qmail-qread" => qread::run,
         "qmail-qstat" => qstat::run,
         "qmail-queue" => queue::run,
+        "qmail-remote" => remote::run,
         "qmail-pop3d" => pop3d::run,
         "qmail-popup" => popup::run,
         "qmail-tcpok" => tcpto::forget,

@@ -1,5 +1,6 @@
 //! qmail-queue: takes a message from descriptor 0 and its envelope from descriptor 1 (qmail-queue(8)).
 
+use crate::descriptor;
 use crate::failure::Failure;
 use crate::io::Io;
 use applet::Exit;
@@ -13,7 +14,6 @@ use nix::sys::stat::Mode;
 use nix::unistd::{Uid, User};
 use std::fs::File;
 use std::io::{ErrorKind, Read};
-use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -93,29 +93,8 @@ fn commit(draft: Draft<RealFiles>, envelope: &Envelope) -> Result<(), u8> {
 }
 
 /// Opens one of the two; a caller that gave none gets the code for an unreadable one.
-///
-/// Rust's runtime puts `/dev/null`, open for reading and writing, where one of the first three
-/// descriptors is closed. That is told apart here, so that a caller's mistake is not queued as an
-/// empty message.
 fn open(number: i32) -> Result<File, u8> {
-    let file = sys::adopt(number).map_err(|_| READ)?;
-    if stands_for_closed(&file) {
-        return Err(READ);
-    }
-    Ok(File::from(file))
-}
-
-fn stands_for_closed(file: &OwnedFd) -> bool {
-    use nix::fcntl::{FcntlArg, OFlag, fcntl};
-    let null = nix::sys::stat::stat("/dev/null");
-    let (Ok(null), Ok(this)) = (null, nix::sys::stat::fstat(file)) else {
-        return false;
-    };
-    let both_ways = fcntl(file, FcntlArg::F_GETFL)
-        .is_ok_and(|flags| flags & OFlag::O_ACCMODE.bits() == OFlag::O_RDWR.bits());
-    let character = this.st_mode & nix::sys::stat::SFlag::S_IFMT.bits()
-        == nix::sys::stat::SFlag::S_IFCHR.bits();
-    both_ways && character && this.st_rdev == null.st_rdev
+    descriptor::open(number).map_err(|_| READ)
 }
 
 fn envelope(from: &mut impl Read) -> Result<Envelope, u8> {

@@ -8,5 +8,8 @@ mod kit;
 mod maildir2mbox;
 mod pop3;
 mod queue;
+mod remote;
+mod remote_hosts;
+mod server;
 mod tables;
 mod tcpto;

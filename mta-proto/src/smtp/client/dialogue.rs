@@ -4,7 +4,7 @@
 use super::Event;
 use super::command;
 use super::machine::{Client, Expect, State};
-use super::transaction::{Job, Next};
+use super::transaction::{Fate, Job, Next};
 use crate::smtp::reply_parser::RemoteReply;
 use mta_core::envelope::Recipient;
 
@@ -34,11 +34,15 @@ impl Client {
         {
             return job.decide_rest(&texts.too_big(limit));
         }
-        for (recipient, report) in transaction.recipients.iter().zip(&mut job.reports) {
+        let slots = job.reports.iter_mut().zip(&mut job.fates);
+        for (recipient, (report, fate)) in transaction.recipients.iter().zip(slots) {
             if for_some(recipient) && !offered.smtputf8 {
                 *report = Some(texts.needs_smtputf8());
             } else if command::rcpt(recipient, offered, longest).is_none() {
                 *report = Some(texts.unsendable_address());
+            }
+            if report.is_some() {
+                *fate = Fate::Refused;
             }
         }
     }
@@ -177,6 +181,9 @@ impl Client {
         self.needs_rset = true;
         if reply.is_positive() {
             job.accepted += usize::from(undecided);
+            if undecided {
+                job.note(index, Fate::Accepted);
+            }
         } else if undecided {
             job.refuse(index, self.texts().recipient_refused(reply));
         }
@@ -222,6 +229,7 @@ impl Client {
     /// Gives the reports out; the connection is free for the next transaction unless it is closed.
     pub(super) fn finish(&mut self, job: Job) -> Event {
         self.finished += 1;
+        self.fates.clone_from(&job.fates);
         if self.state == State::Busy {
             self.state = State::Ready;
         }

@@ -1,7 +1,7 @@
 //! The client as a machine: its state, its commands, and the one engine call (RFC 5321 §3).
 
 use super::text::Texts;
-use super::transaction::{Job, Next};
+use super::transaction::{Fate, Job, Next};
 use super::{Config, Event, Extensions, Transaction};
 use crate::chunk::Chunk;
 use crate::machine::{Action, Machine, Ticket};
@@ -24,6 +24,8 @@ pub struct Client {
     pub(super) expected: VecDeque<Expect>,
     pub(super) job: Option<Box<Job>>,
     pub(super) extensions: Extensions,
+    /// How the recipients of the last transaction were answered.
+    pub(super) fates: Vec<Fate>,
     /// How many transactions had a result.
     pub(super) finished: u64,
     /// The server may hold half a transaction.
@@ -80,6 +82,7 @@ impl Client {
             expected: VecDeque::from([Expect::Greeting]),
             job: None,
             extensions: Extensions::default(),
+            fates: Vec::new(),
             finished: 0,
             needs_rset: false,
             encrypted: false,
@@ -101,6 +104,13 @@ impl Client {
     #[must_use]
     pub const fn extensions(&self) -> Extensions {
         self.extensions
+    }
+
+    /// How each recipient of the last finished transaction was answered, in their order; whoever
+    /// tells apart what the server said to one and to all, as qmail-remote(8) does, needs it.
+    #[must_use]
+    pub fn fates(&self) -> &[Fate] {
+        &self.fates
     }
 
     /// Starts a transaction.

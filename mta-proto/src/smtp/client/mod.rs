@@ -46,5 +46,5 @@ pub use config::{Config, Hello, Timeouts, Tls};
 pub use extensions::Extensions;
 pub use machine::Client;
 pub use stuff::Stuffer;
-pub use text::{NO_CONNECTION, remote_said};
-pub use transaction::{Event, Transaction};
+pub use text::{NO_CONNECTION, giving_up, remote_said};
+pub use transaction::{Event, Fate, Transaction};

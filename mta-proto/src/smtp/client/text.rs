@@ -20,6 +20,13 @@ pub fn remote_said(text: &[u8]) -> Vec<u8> {
     said
 }
 
+/// Returns the sentence that ends a report where no recipient was accepted; `peer` is what
+/// [`Client::new`](super::Client::new) was told.
+#[must_use]
+pub fn giving_up(peer: &str) -> String {
+    format!("Giving up on {peer}.\n")
+}
+
 /// Writes the reports of one connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Texts<'a> {
@@ -48,8 +55,9 @@ impl Texts<'_> {
 
     /// Completes the report of a recipient where none was accepted.
     pub(super) fn giving_up(&self, report: &mut Report) {
-        let sentence = format!("Giving up on {}.\n", self.peer);
-        report.text.extend_from_slice(sentence.as_bytes());
+        report
+            .text
+            .extend_from_slice(giving_up(self.peer).as_bytes());
     }
 
     pub(super) fn data_refused(&self, reply: &RemoteReply) -> Report {

@@ -74,6 +74,19 @@ pub enum Event {
     },
 }
 
+/// How one recipient was answered, apart from what became of the whole message.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Fate {
+    /// Not at all: what its report says is about the connection, the sender or the message.
+    #[default]
+    Unanswered,
+    /// RCPT was accepted; its report says what became of the message.
+    Accepted,
+    /// It was refused at RCPT, or could not be sent; its report is its own.
+    Refused,
+}
+
 /// What is to be sent next.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Next {
@@ -93,6 +106,7 @@ pub(super) struct Job {
     /// `None`: not decided yet.
     pub(super) reports: Vec<Option<Report>>,
     refused: Vec<usize>,
+    pub(super) fates: Vec<Fate>,
     pub(super) next: Next,
     pub(super) smtputf8: bool,
     /// MAIL was answered, hence the server is at work on this message.
@@ -118,6 +132,7 @@ impl Job {
         Self {
             reports: vec![None; transaction.recipients.len()],
             refused: Vec::new(),
+            fates: vec![Fate::Unanswered; transaction.recipients.len()],
             transaction,
             next,
             smtputf8: false,
@@ -132,6 +147,14 @@ impl Job {
         if let Some(slot) = self.reports.get_mut(index) {
             *slot = Some(report);
             self.refused.push(index);
+            self.note(index, Fate::Refused);
+        }
+    }
+
+    /// Notes what is known of one recipient.
+    pub(super) fn note(&mut self, index: usize, fate: Fate) {
+        if let Some(slot) = self.fates.get_mut(index) {
+            *slot = fate;
         }
     }
 
