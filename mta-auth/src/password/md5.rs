@@ -1,6 +1,6 @@
 //! MD5-crypt strings, `$1$`: what vpopmail wrote for fifteen years (crypt(5)). Verified only.
 
-use super::{MAX_PASSWORD, itoa64};
+use super::itoa64;
 use md5::{Digest, Md5};
 
 const MAX_SALT: usize = 8;
@@ -12,7 +12,6 @@ pub(super) fn recompute(password: &[u8], stored: &[u8]) -> Option<String> {
     if salt.len() > MAX_SALT || digest.contains('$') {
         return None;
     }
-    let password = password.get(..MAX_PASSWORD).unwrap_or(password);
     Some(format!("$1${salt}${}", crypt(password, salt.as_bytes())))
 }
 

@@ -1,13 +1,13 @@
 //! SHA-crypt strings, `$5$` and `$6$` (crypt(5); U. Drepper, Unix crypt using SHA-256 and SHA-512).
 
-use super::{MAX_PASSWORD, MAX_ROUNDS, itoa64};
+use super::{MAX_ROUNDS, itoa64};
 use sha_crypt::Params;
 
 /// Fewer rounds are raised to this, as crypt(3) does.
 pub(super) const MIN_ROUNDS: u32 = 1000;
 
 /// What a string without `rounds=` means.
-pub(super) const IMPLIED_ROUNDS: u32 = 5000;
+const IMPLIED_ROUNDS: u32 = 5000;
 
 const MAX_SALT: usize = 16;
 
@@ -17,9 +17,19 @@ pub(super) enum Kind {
     Sha512,
 }
 
-/// Computes what crypt(3) would return for the setting in `stored`; `None` where it is damaged.
-pub(super) fn recompute(password: &[u8], stored: &[u8], kind: Kind) -> Option<String> {
-    let text = std::str::from_utf8(stored).ok()?;
+/// How often a string says that it is hashed over.
+pub(super) fn rounds(stored: &[u8]) -> Option<u32> {
+    parse(std::str::from_utf8(stored).ok()?).map(|setting| setting.rounds)
+}
+
+struct Setting<'a> {
+    /// As crypt(3) writes it anew: too few rounds are raised.
+    head: String,
+    rounds: u32,
+    salt: &'a str,
+}
+
+fn parse(text: &str) -> Option<Setting<'_>> {
     let mut rest = text.get(3..)?;
     let mut head = text.get(..3)?.to_owned();
     let mut rounds = IMPLIED_ROUNDS;
@@ -33,11 +43,13 @@ pub(super) fn recompute(password: &[u8], stored: &[u8], kind: Kind) -> Option<St
         rest = tail;
     }
     let (salt, digest) = rest.split_once('$')?;
-    if rounds > MAX_ROUNDS || salt.len() > MAX_SALT || digest.contains('$') {
-        return None;
-    }
-    // The cost grows with the square of the password's length.
-    let password = password.get(..MAX_PASSWORD).unwrap_or(password);
+    let whole = rounds <= MAX_ROUNDS && salt.len() <= MAX_SALT && !digest.contains('$');
+    whole.then_some(Setting { head, rounds, salt })
+}
+
+/// Computes what crypt(3) would return for the setting in `stored`; `None` where it is damaged.
+pub(super) fn recompute(password: &[u8], stored: &[u8], kind: Kind) -> Option<String> {
+    let Setting { head, rounds, salt } = parse(std::str::from_utf8(stored).ok()?)?;
     let computed = match kind {
         Kind::Sha256 => sha256(password, salt.as_bytes(), rounds),
         Kind::Sha512 => sha512(password, salt.as_bytes(), rounds),
@@ -45,8 +57,20 @@ pub(super) fn recompute(password: &[u8], stored: &[u8], kind: Kind) -> Option<St
     Some(format!("{head}{salt}${computed}"))
 }
 
+/// Makes a new `$6$` string.
+pub(super) fn make(password: &[u8], salt: [u8; 16], rounds: u32) -> String {
+    let rounds = rounds.clamp(MIN_ROUNDS, MAX_ROUNDS);
+    let salt: String = salt.iter().map(|&b| itoa64::letter(b.into())).collect();
+    let digest = sha512(password, salt.as_bytes(), rounds);
+    if rounds == IMPLIED_ROUNDS {
+        format!("$6${salt}${digest}")
+    } else {
+        format!("$6$rounds={rounds}${salt}${digest}")
+    }
+}
+
 /// The 86 letters of a `$6$` digest.
-pub(super) fn sha512(password: &[u8], salt: &[u8], rounds: u32) -> String {
+fn sha512(password: &[u8], salt: &[u8], rounds: u32) -> String {
     let digest = sha_crypt::sha512_crypt(password, salt, params(rounds));
     let mut out = String::with_capacity(86);
     let (mut a, mut b, mut c) = (0, 21, 42);

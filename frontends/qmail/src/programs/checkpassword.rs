@@ -142,7 +142,8 @@ mod tests {
         let good = hash_with_rounds(b"sesame", Salt::from_random([1; 16]), 1000).unwrap();
         let shadow = format!(
             "root:*:1::::::\njoe:{good}:19000:0:99999:7:::\nold:{good}:1:0:9:7::100:\n\
-             locked:!{good}:1::::::\nnone::1::::::\ndes:ab1234567890.:1::::::\nshort\n"
+             locked:!{good}:1::::::\nnone::1::::::\ndes:abnqrLigH.z/s:1::::::\n\
+             gost:$gy$j9T$a$b:1::::::\nshort\n"
         );
         let rows = [
             ("right", "joe", "sesame", 0),
@@ -153,7 +154,8 @@ mod tests {
             ("no password", "none", "", 1),
             ("no line", "ann", "sesame", 1),
             ("prefix of a name", "jo", "sesame", 1),
-            ("unknown scheme", "des", "sesame", 111),
+            ("DES", "des", "sesame", 0),
+            ("unknown scheme", "gost", "sesame", 111),
             ("no fields", "short", "sesame", 1),
         ];
         for (name, user, password, code) in rows {
