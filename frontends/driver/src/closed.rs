@@ -20,6 +20,9 @@ pub enum Closed {
         /// How many bytes it was never sent.
         unsent: usize,
     },
+    /// The TLS handshake failed, or took too long: the peer's fault, or nobody's.
+    #[error("TLS handshake failed: {0}")]
+    Handshake(#[source] io::Error),
     /// The machine asked for TLS, which this link cannot do.
     #[error("the conversation asked for TLS, which this link does not offer")]
     Tls,

@@ -1,4 +1,4 @@
-//! Runs any [`mta_proto::Machine`] on a stream: the only place where sockets, deadlines and machines meet.
+//! Runs any [`mta_proto::Machine`] on a stream: the only place where sockets, TLS, deadlines and machines meet.
 //!
 //! It decides nothing about mail. [`Link`] drives a machine on a tokio stream, [`BlockingLink`] on
 //! `Read + Write` without any runtime.
@@ -18,6 +18,7 @@ pub mod link;
 pub mod pool;
 mod scratch;
 pub mod spool;
+pub mod tls;
 
 pub use blocking::BlockingLink;
 pub use clock::Clock;

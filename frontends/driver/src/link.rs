@@ -1,5 +1,7 @@
 //! Drives one machine on one asynchronous stream (the contract is [`mta_proto::machine`]).
 
+use crate::tls::socket::Socket;
+use crate::tls::{Facts, Handshake};
 use crate::{Clock, Closed, scratch};
 use mta_proto::{Action, Machine};
 use std::future::{Future, poll_fn};
@@ -35,7 +37,12 @@ pub const LINGER_BYTES: usize = 1024 * 1024;
 #[derive(Debug)]
 pub struct Link<M, S> {
     machine: M,
-    stream: S,
+    stream: Socket<S>,
+    /// How the stream becomes a TLS stream.
+    handshake: Option<Handshake>,
+    /// When a handshake that is under way is given up.
+    shaking: Option<Instant>,
+    tls: Option<Box<Facts>>,
     clock: Clock,
     /// Armed at or before the machine's deadline; re-armed only when it fires or is too late, so
     /// that traffic, which moves deadlines on and on, does not touch the timer.
@@ -60,7 +67,10 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
     pub const fn new(machine: M, stream: S, clock: Clock) -> Self {
         Self {
             machine,
-            stream,
+            stream: Socket::Plain(stream),
+            handshake: None,
+            shaking: None,
+            tls: None,
             clock,
             alarm: None,
             unflushed: false,
@@ -74,9 +84,21 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
         &mut self.machine
     }
 
-    /// The stream, to look at its addresses.
-    pub const fn stream(&self) -> &S {
-        &self.stream
+    /// Lets the machine turn to TLS when it wants to, or [`start_tls`](Self::start_tls) now.
+    #[must_use]
+    pub fn with_tls(mut self, handshake: Handshake) -> Self {
+        self.handshake = Some(handshake);
+        self
+    }
+
+    /// The stream below any TLS, to look at its addresses; `None` once a handshake has failed.
+    pub fn stream(&self) -> Option<&S> {
+        self.stream.get_ref()
+    }
+
+    /// What came of the handshake; `None` while the stream is in the clear.
+    pub fn tls(&self) -> Option<&Facts> {
+        self.tls.as_deref()
     }
 
     /// The clock that the machine's deadlines are counted on.
@@ -97,11 +119,43 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
                 Action::Event(event) => return Ok(event),
                 Action::Read if self.over() => return Err(self.close().await),
                 Action::Read | Action::Write | Action::Wait => {}
-                Action::StartTls => return Err(Closed::Tls),
+                Action::StartTls => {
+                    self.start_tls().await?;
+                    continue;
+                }
                 Action::Close => return Err(self.close().await),
             }
             poll_fn(|cx| self.poll_turn(cx)).await;
         }
+    }
+
+    /// Does the handshake now and tells the machine: for services that begin with TLS, before the
+    /// first event is asked for (RFC 8314 §3). Like [`next`](Self::next) it may be dropped and
+    /// called again.
+    ///
+    /// # Errors
+    /// Fails where there is nothing to do it with, where the two sides come to no agreement, and
+    /// where it takes too long.
+    pub async fn start_tls(&mut self) -> Result<(), Closed> {
+        let Some(handshake) = &self.handshake else {
+            return Err(Closed::Tls);
+        };
+        self.stream.begin(handshake);
+        let limit = handshake.limit;
+        let until = *self.shaking.get_or_insert_with(|| Instant::now() + limit);
+        let shaken = poll_fn(|cx| self.stream.poll_handshake(cx));
+        let failed = match tokio::time::timeout_at(until, shaken).await {
+            Ok(Ok(())) => {
+                self.tls = self.stream.facts().map(Box::new);
+                self.machine.tls_started(self.clock.now());
+                return Ok(());
+            }
+            Ok(Err(error)) => error,
+            Err(_) => io::ErrorKind::TimedOut.into(),
+        };
+        self.stream.abandon();
+        self.break_off(repeat(&failed));
+        Err(Closed::Handshake(failed))
     }
 
     /// Awaits what the application does to answer a question, and meanwhile sends output, takes
@@ -140,8 +194,11 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
     }
 
     /// Gives machine and stream back; output that was not sent is still in the machine.
-    pub fn into_parts(self) -> (M, S) {
-        (self.machine, self.stream)
+    ///
+    /// A stream under TLS is given back as it is below, and the peer is not told; `None` where a
+    /// handshake was under way or has failed.
+    pub fn into_parts(self) -> (M, Option<S>) {
+        (self.machine, self.stream.into_inner())
     }
 
     /// Tells whether nothing can come from the peer and nothing can go to it.
@@ -160,9 +217,12 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
 
     /// Sends and takes what can be moved now; ready when anything moved or broke.
     fn poll_io(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let sent = self.poll_send(cx);
-        let taken = self.poll_take(cx);
-        if sent.is_ready() { sent } else { taken }
+        // Where output has moved the machine has the word before more is read: what comes behind
+        // its reply to STARTTLS is not for it.
+        if self.poll_send(cx).is_ready() {
+            return Poll::Ready(());
+        }
+        self.poll_take(cx)
     }
 
     /// Sends output until there is none or the stream takes no more.

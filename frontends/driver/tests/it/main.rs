@@ -11,3 +11,4 @@ mod link;
 mod pool;
 mod sessions;
 mod spool;
+mod tls;
