@@ -9,7 +9,7 @@ use mta_store::files::Files;
 impl<F: Files> Vpopmail<F> {
     /// Puts the line of `name`, which leads to `domain`, and makes users/cdb anew.
     pub(super) fn assign(&self, name: &str, domain: &Domain) -> Result<(), AccountError> {
-        let (uid, gid) = self.layout.owner;
+        let (uid, gid) = domain.owner.unwrap_or(self.layout.owner);
         let start = format!("+{name}-:{}:{uid}:{gid}:", domain.name);
         let line = [start.as_bytes(), bytes_of(&domain.dir), b":-::"].concat();
         self.edit_assign(|file| with(file, name, &line))

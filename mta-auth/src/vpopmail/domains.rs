@@ -1,7 +1,8 @@
 //! Adding, removing and listing virtual domains (vadddomain(8), vaddaliasdomain(8), vdeldomain(8)).
 
 use super::error::doing;
-use super::{AccountError, Domain, NewUser, Vpopmail, bytes_of, domain_of, no_domain};
+use super::new_domain::Unknown;
+use super::{AccountError, CatchAll, Domain, NewDomain, NewUser, Vpopmail, domain_of, no_domain};
 use crate::domain_order::{contains, with, without};
 use crate::{DomainName, MailboxName};
 use mta_core::assign::{Assign, Key};
@@ -21,20 +22,38 @@ pub struct ListedDomain {
 }
 
 impl<F: Files> Vpopmail<F> {
-    /// Adds a domain with its mailbox `postmaster`, whose crypt(3) string is `crypt`.
+    /// Adds a domain of the installation's owner with its mailbox `postmaster`, whose crypt(3)
+    /// string is `crypt`; see [`Vpopmail::create_domain`].
+    ///
+    /// # Errors
+    /// Fails as that does.
+    pub fn add_domain(&self, name: &DomainName, crypt: &str) -> Result<(), AccountError> {
+        self.create_domain(&NewDomain::new(name.clone(), crypt.to_owned()))
+    }
+
+    /// Adds a domain.
     ///
     /// Steps, each durable before the next: directory, `.qmail-default`, postmaster, users/assign
     /// and users/cdb, virtualdomains, locals, rcpthosts. What a crash cut short is completed by
     /// calling it again. Whoever runs qmail-send must tell it to read virtualdomains again.
     ///
     /// # Errors
-    /// [`AccountError::DomainExists`] where it is there already, complete or as an alias.
-    pub fn add_domain(&self, name: &DomainName, crypt: &str) -> Result<(), AccountError> {
-        super::check_crypt(crypt)?;
-        if !self.layout.vpopmail.is_absolute() {
-            return Err(AccountError::RelativeHome(self.layout.vpopmail.clone()));
+    /// [`AccountError::DomainExists`] where it is there already, complete or as an alias;
+    /// [`AccountError::OwnerRoot`] where it would be root's.
+    pub fn create_domain(&self, new: &NewDomain) -> Result<(), AccountError> {
+        super::check_crypt(&new.crypt)?;
+        let home = new.base.as_ref().unwrap_or(&self.layout.vpopmail);
+        for path in [home, &self.layout.vpopmail] {
+            if !path.is_absolute() {
+                return Err(AccountError::RelativeHome(path.clone()));
+            }
         }
-        let base = self.domains_dir();
+        let name = &new.name;
+        let owner = new.owner.unwrap_or(self.layout.owner);
+        if new.owner.is_some() && owner.0 == 0 {
+            return Err(AccountError::OwnerRoot);
+        }
+        let base = home.join("domains");
         self.make_dir(&base, 0o755)?;
         let _held = self.lock(&base.join(".dir-control"))?;
         let (_, lines) = self.read_assign()?;
@@ -56,12 +75,12 @@ impl<F: Files> Vpopmail<F> {
         let domain = Domain {
             name: name.as_str().to_owned(),
             dir,
-            owner: Some(self.layout.owner),
+            owner: Some(owner),
         };
         if let Some(place) = &place {
             self.make_place(place)?;
         }
-        self.fill_domain(&domain, crypt)?;
+        self.fill_domain(&domain, new)?;
         self.assign(name.as_str(), &domain)?;
         if let Some(place) = &place {
             self.keep_placement(place)?;
@@ -103,8 +122,9 @@ impl<F: Files> Vpopmail<F> {
     /// [`AccountError::Outside`] where its directory is none of the installation's, before
     /// anything was changed.
     pub fn remove_domain(&self, name: &DomainName) -> Result<(), AccountError> {
-        let base = self.domains_dir();
-        let _held = self.lock(&base.join(".dir-control"))?;
+        let common = self.domains_dir();
+        self.make_dir(&common, 0o755)?;
+        let _held = self.lock(&common.join(".dir-control"))?;
         let (_, lines) = self.read_assign()?;
         let found = listed(&lines).find(|line| line.0 == name.as_str());
         let Some((_, domain)) = found else {
@@ -115,9 +135,18 @@ impl<F: Files> Vpopmail<F> {
             return Err(no_domain(name));
         };
         let real = domain.name == name.as_str();
-        if real && !domain.dir.starts_with(&base) {
+        let base = if real {
+            base_of(&domain)
+        } else {
+            Some(common.clone())
+        };
+        let Some(base) = base else {
             return Err(AccountError::Outside(domain.dir));
-        }
+        };
+        let _held_theirs = match base == common || !self.exists(&base)? {
+            true => None,
+            false => Some(self.lock(&base.join(".dir-control"))?),
+        };
         let names: Vec<String> = if real {
             let all = listed(&lines).filter(|line| line.1.name == name.as_str());
             all.map(|line| line.0).collect()
@@ -162,15 +191,23 @@ impl<F: Files> Vpopmail<F> {
     }
 
     /// The directory of a domain with what must be in it before anybody may see it.
-    fn fill_domain(&self, domain: &Domain, crypt: &str) -> Result<(), AccountError> {
+    fn fill_domain(&self, domain: &Domain, new: &NewDomain) -> Result<(), AccountError> {
         self.make_dir(&domain.dir, 0o700)?;
-        let start = b"| ".as_slice();
-        let home = bytes_of(&self.layout.vpopmail);
-        let line = [start, home, b"/bin/vdelivermail '' bounce-no-mailbox\n"].concat();
-        self.publish(&domain.dir.join(".qmail-default"), &line, 0o600)?;
+        if let (Some((uid, gid)), true) = (new.owner, self.layout.chown.is_some()) {
+            let given = self.files.chown(&domain.dir, uid, gid);
+            given.map_err(doing("giving away", &domain.dir))?;
+        }
+        let action = match &new.unknown {
+            Unknown::Action(action) => action.clone(),
+            Unknown::Mailbox(name) => CatchAll::Directory(domain.dir.join(name.as_str())),
+        };
+        self.set_catch_all(domain, &action)?;
         let name = MailboxName::parse(b"postmaster")
             .map_err(|_| AccountError::NoSuchUser("postmaster".to_owned()))?;
-        let postmaster = NewUser::new(name, crypt.to_owned()).gecos("Postmaster");
+        let mut postmaster = NewUser::new(name, new.crypt.clone()).gecos("Postmaster");
+        if let Some(quota) = new.quota {
+            postmaster = postmaster.quota(quota);
+        }
         self.put_user(domain, &postmaster)
     }
 
@@ -194,11 +231,30 @@ impl<F: Files> Vpopmail<F> {
             return Ok(false);
         }
         let path = cdb.map(|domain| domain.dir).unwrap_or_default();
-        let there = self.files.exists(&path);
-        Ok(there.map_err(doing("looking for", &path))?
+        Ok(self.exists(&path)?
             && !contains(&locals, name.as_bytes())
             && self.takes_mail(name.as_str())?)
     }
+}
+
+/// The directory `domains` that a domain was placed in, of this installation or another account's:
+/// only hashed sub-directories and the domain's own name stand below it.
+fn base_of(domain: &Domain) -> Option<PathBuf> {
+    let mut dir = domain.dir.as_path();
+    if dir.file_name()? != domain.name.as_str() {
+        return None;
+    }
+    for _ in 0..=3 {
+        dir = dir.parent()?;
+        let name = dir.file_name()?.as_encoded_bytes();
+        if name == b"domains" {
+            return Some(dir.to_path_buf());
+        }
+        if !matches!(name, [letter] if letter.is_ascii_alphanumeric()) {
+            return None;
+        }
+    }
+    None
 }
 
 /// The domains of users/assign: `+NAME-:REAL:…:DIR:-::`.

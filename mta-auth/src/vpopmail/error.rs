@@ -20,6 +20,23 @@ pub enum AccountError {
     /// There is no such mailbox: the caller's fault.
     #[error("expected an existing mailbox, but there is no {0}")]
     NoSuchUser(String),
+    /// The instruction stands in the alias: the caller's fault.
+    #[error("expected a new instruction, but {0} has it")]
+    AliasExists(String),
+    /// The name cannot be an alias's: the caller's fault.
+    #[error(
+        "an alias name of 1 to 64 characters was expected, without slash and colon, and not default"
+    )]
+    AliasName,
+    /// The instruction does not fit: the caller's fault.
+    #[error(
+        "one instruction of 1 to {} bytes was expected",
+        super::aliases::MAX_LINE
+    )]
+    AliasLine,
+    /// A directory or an address that its line cannot hold: the caller's fault.
+    #[error("{}: expected a plain address or path without blanks and quotes", .0.display())]
+    Path(PathBuf),
     /// The mailbox takes what is sent to unknown names: the caller's fault.
     #[error("expected a mailbox that is not the domain's catch-all, but {0} is")]
     CatchAll(String),
@@ -35,6 +52,9 @@ pub enum AccountError {
     /// The home is a relative path, which no other program could follow.
     #[error("expected an absolute path as the installation's home, but it is {}", .0.display())]
     RelativeHome(PathBuf),
+    /// Files of mail are never root's.
+    #[error("expected a user other than root to own the domain")]
+    OwnerRoot,
     /// What was given as crypt(3) string is none; it is not shown.
     #[error("expected a crypt(3) string of at most 128 bytes")]
     NotCrypt,

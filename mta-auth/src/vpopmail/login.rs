@@ -87,8 +87,13 @@ impl<F: Files> Vpopmail<F> {
             return Ok(Login::Refused(Refusal::NotFound));
         };
         let refusal = match password::verify(password, &mailbox.hash) {
-            Ok(true) if mailbox.flags.contains(service.forbidden_by()) => Refusal::Denied,
-            Ok(true) => return Ok(Login::Accepted(Box::new(mailbox))),
+            Ok(true) => {
+                let flags = self.effective_flags(&mailbox)?;
+                if !flags.contains(service.forbidden_by()) {
+                    return Ok(Login::Accepted(Box::new(mailbox)));
+                }
+                Refusal::Denied
+            }
             Ok(false) => Refusal::Password,
             Err(error) => {
                 password::verify_nobody(password);

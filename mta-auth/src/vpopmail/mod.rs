@@ -12,19 +12,27 @@
 //! (rcpthosts) only when all else is in place and durable. A change that a crash cut short is
 //! repeated to complete it. Unlike vpopmail, which writes rcpthosts first.
 
+mod aliases;
 mod assign;
+mod catch_all;
 mod domains;
 mod error;
 mod hosts;
+mod limits;
 mod login;
+mod mailbox_quota;
+mod new_domain;
 mod placement;
 mod tree;
 mod users;
 
+pub use aliases::{Alias, AliasName};
+pub use catch_all::CatchAll;
 pub use domains::ListedDomain;
 pub use error::AccountError;
 pub use hosts::MAX_RCPTHOSTS;
 pub use login::{Login, Refusal, Service};
+pub use new_domain::NewDomain;
 pub use users::NewUser;
 
 use crate::vpasswd::Entry;
@@ -130,8 +138,12 @@ pub struct Mailbox {
     pub domain: String,
     /// The crypt(3) string.
     pub hash: Vec<u8>,
-    /// What it may not do.
+    /// What it may not do by its own flags; [`Vpopmail::effective_flags`] adds its domain's.
     pub flags: Flags,
+    /// A description.
+    pub gecos: Vec<u8>,
+    /// The domain's directory.
+    pub domain_dir: PathBuf,
     /// As vpasswd has it: `NOQUOTA`, or sizes.
     pub quota: Vec<u8>,
     /// Its home, in which a `.qmail` may stand.
@@ -155,11 +167,19 @@ impl Mailbox {
             domain: domain.name,
             hash: entry.crypt,
             flags: entry.flags,
+            gecos: entry.gecos,
+            domain_dir: domain.dir,
             quota: entry.quota,
             maildir: home.join("Maildir"),
             home,
             owner: domain.owner,
         }
+    }
+
+    /// What it may hold; a quota that cannot be read limits nothing.
+    #[must_use]
+    pub fn quota(&self) -> crate::Quota {
+        mailbox_quota::account_quota(&self.quota)
     }
 
     /// The full name, `user@domain`.
@@ -208,8 +228,7 @@ impl<F: Files> Vpopmail<F> {
             return Ok(None);
         };
         let path = domain.dir.join("vpasswd.cdb");
-        let there = self.files.exists(&path);
-        if !there.map_err(doing("looking for", &path))? {
+        if !self.exists(&path)? {
             self.rebuild(&domain)?;
         }
         let local = local.to_ascii_lowercase();
@@ -219,6 +238,10 @@ impl<F: Files> Vpopmail<F> {
         let entry = Entry::parse_data(local.as_bytes(), &data)
             .map_err(|_| AccountError::damaged(&path, "crypt:uid:gid:gecos:dir:quota"))?;
         Ok(Some(Mailbox::new(entry, domain)))
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool, AccountError> {
+        self.files.exists(path).map_err(doing("looking for", path))
     }
 
     /// Reads one record; no file has no records.
@@ -276,14 +299,27 @@ impl<F: Files> Vpopmail<F> {
         atomic::make_dir(&*self.files, path, attributes).map_err(doing("making", path))
     }
 
-    /// Files of the domains belong to vpopmail, those of qmail to whoever runs the process.
+    /// Files of qmail belong to whoever runs the process, others to whom their directory belongs;
+    /// what stands in one of root's, to vpopmail.
     fn owner_in(&self, path: &Path) -> Option<(u32, u32)> {
-        let ours = path.starts_with(self.domains_dir());
-        self.layout.chown.filter(|_| ours)
+        let vpopmail = self.layout.chown?;
+        let qmail = ["control", "users"].map(|dir| self.layout.qmail.join(dir));
+        if qmail.iter().any(|dir| path.starts_with(dir)) {
+            return None;
+        }
+        let above = path.parent().and_then(|dir| self.files.stat(dir).ok());
+        above
+            .map(|stat| (stat.uid, stat.gid))
+            .filter(|&(uid, _)| uid != 0)
+            .or(Some(vpopmail))
     }
 
     fn domains_dir(&self) -> PathBuf {
         self.layout.vpopmail.join("domains")
+    }
+
+    fn etc(&self, name: &str) -> PathBuf {
+        self.layout.vpopmail.join("etc").join(name)
     }
 
     fn control(&self, name: &str) -> PathBuf {

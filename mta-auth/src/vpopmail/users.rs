@@ -3,7 +3,7 @@
 use super::error::doing;
 use super::{AccountError, Domain, Vpopmail, bytes_of, check_crypt, no_domain, path_of};
 use crate::vpasswd::{self, Entry};
-use crate::{DomainName, Flags, MailboxName};
+use crate::{DomainName, Flags, Limits, MailboxName, Quota};
 use mta_store::atomic::lock_file;
 use mta_store::files::Files;
 use mta_store::maildir::Maildir;
@@ -20,7 +20,8 @@ pub struct NewUser {
     name: MailboxName,
     crypt: String,
     gecos: Vec<u8>,
-    quota: Vec<u8>,
+    quota: Option<Quota>,
+    flags: Flags,
 }
 
 impl std::fmt::Debug for NewUser {
@@ -30,12 +31,14 @@ impl std::fmt::Debug for NewUser {
 }
 
 impl NewUser {
-    /// A mailbox with a crypt(3) string, no quota, and its name as description.
+    /// A mailbox with a crypt(3) string, the quota that its domain's limits give to new ones, and
+    /// its name as description. An empty string is no password, and nobody logs in.
     #[must_use]
     pub fn new(name: MailboxName, crypt: String) -> Self {
         Self {
             gecos: name.as_bytes().to_vec(),
-            quota: vpasswd::NO_QUOTA.to_vec(),
+            quota: None,
+            flags: Flags::default(),
             name,
             crypt,
         }
@@ -48,18 +51,26 @@ impl NewUser {
         self
     }
 
-    /// Limits it: `1000000S`, `500C` or both with a comma.
+    /// Limits it, or frees it from the limit of new ones.
     #[must_use]
-    pub fn quota(mut self, quota: &str) -> Self {
-        self.quota = quota.as_bytes().to_vec();
+    pub const fn quota(mut self, quota: Quota) -> Self {
+        self.quota = Some(quota);
         self
     }
 
-    fn entry(&self, home: &Path) -> Result<Entry, AccountError> {
+    /// Forbids it this, and makes it that.
+    #[must_use]
+    pub const fn flags(mut self, flags: Flags) -> Self {
+        self.flags = flags;
+        self
+    }
+
+    fn entry(&self, home: &Path, usual: Quota) -> Result<Entry, AccountError> {
         check_crypt(&self.crypt)?;
         let mut entry = Entry::new(self.name.as_bytes(), self.crypt.as_bytes(), bytes_of(home));
         entry.gecos.clone_from(&self.gecos);
-        entry.quota.clone_from(&self.quota);
+        entry.quota = self.quota.unwrap_or(usual).to_string().into_bytes();
+        entry.flags = self.flags;
         entry.check()?;
         Ok(entry)
     }
@@ -114,7 +125,7 @@ impl<F: Files> Vpopmail<F> {
     /// Changes a password to that of a crypt(3) string.
     ///
     /// # Errors
-    /// [`AccountError::PasswordFixed`] where the account's flags forbid it.
+    /// [`AccountError::PasswordFixed`] where the account's flags or its domain's limits forbid it.
     pub fn set_password(
         &self,
         domain: &DomainName,
@@ -122,14 +133,40 @@ impl<F: Files> Vpopmail<F> {
         crypt: &str,
     ) -> Result<(), AccountError> {
         check_crypt(crypt)?;
-        self.change(domain, name, |entry| {
-            if entry.flags.contains(Flags::NO_PASSWD_CHNG) {
+        self.change(domain, name, |entry, limits| {
+            let flags = limits.effective(entry.flags);
+            if flags.contains(Flags::NO_PASSWD_CHNG) {
                 return false;
             }
             entry.crypt = crypt.as_bytes().to_vec();
             entry.clear = None;
             true
         })
+    }
+
+    /// Changes an account's line: description, flags, home, quota, crypt(3) string. No flag forbids
+    /// that; it is the administrator's call. The name stays.
+    ///
+    /// # Errors
+    /// Fails where there is no such account, a field does not fit or holds no crypt(3) string, or
+    /// the files cannot be changed.
+    pub fn edit_user(
+        &self,
+        domain: &DomainName,
+        name: &MailboxName,
+        change: impl FnOnce(&mut Entry),
+    ) -> Result<(), AccountError> {
+        let mut wrong = None;
+        self.change(domain, name, |entry, _| {
+            let old = entry.crypt.clone();
+            change(entry);
+            entry.name = name.as_bytes().to_vec();
+            if entry.crypt != old {
+                wrong = check_crypt(&String::from_utf8_lossy(&entry.crypt)).err();
+            }
+            wrong.is_none()
+        })
+        .map_err(|error| wrong.take().unwrap_or(error))
     }
 
     /// Sets what an account may not do.
@@ -142,10 +179,7 @@ impl<F: Files> Vpopmail<F> {
         name: &MailboxName,
         flags: Flags,
     ) -> Result<(), AccountError> {
-        self.change(domain, name, |entry| {
-            entry.flags = flags;
-            true
-        })
+        self.edit_user(domain, name, |entry| entry.flags = flags)
     }
 
     /// Lists a domain's accounts in the order of their names.
@@ -192,7 +226,7 @@ impl<F: Files> Vpopmail<F> {
             (None, Some(place)) => place.path(user.name.as_str()),
             (None, None) => domain.dir.join(user.name.as_str()),
         };
-        let entry = user.entry(&home)?;
+        let entry = user.entry(&home, self.limits_in(&domain.dir)?.default_quota())?;
         if begun.is_none() {
             self.check_unoccupied(&home)?;
         }
@@ -239,13 +273,14 @@ impl<F: Files> Vpopmail<F> {
         &self,
         domain: &DomainName,
         name: &MailboxName,
-        change: impl FnOnce(&mut Entry) -> bool,
+        change: impl FnOnce(&mut Entry, &Limits) -> bool,
     ) -> Result<(), AccountError> {
         let domain = self.existing(domain)?;
+        let limits = self.limits_in(&domain.dir)?;
         let _held = self.lock_domain(&domain)?;
         let file = self.read(&domain.dir.join("vpasswd"))?;
         let mut entry = existing_entry(&file, name, &domain)?;
-        if !change(&mut entry) {
+        if !change(&mut entry, &limits) {
             let address = format!("{name}@{}", domain.name);
             return Err(AccountError::PasswordFixed(address));
         }
@@ -281,12 +316,12 @@ impl<F: Files> Vpopmail<F> {
         Ok(())
     }
 
-    fn existing(&self, name: &DomainName) -> Result<Domain, AccountError> {
+    pub(super) fn existing(&self, name: &DomainName) -> Result<Domain, AccountError> {
         self.domain(name.as_str())?.ok_or_else(|| no_domain(name))
     }
 
     /// The lock file has the original's name, although the original locks it by fcntl.
-    fn lock_domain(&self, domain: &Domain) -> Result<F::Lock, AccountError> {
+    pub(super) fn lock_domain(&self, domain: &Domain) -> Result<F::Lock, AccountError> {
         let path = domain.dir.join(".vpasswd.lock");
         let held = lock_file(&*self.files, &path).map_err(doing("locking", &path))?;
         self.give_away(&path)?;

@@ -3,6 +3,10 @@
 #[cfg(test)]
 mod dir_control;
 #[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod maildir_quota;
+#[cfg(test)]
 mod names;
 #[cfg(test)]
 mod password;
@@ -10,5 +14,7 @@ mod password;
 mod vpasswd;
 #[cfg(test)]
 mod vpopmail;
+#[cfg(test)]
+mod vpopmail_changes;
 #[cfg(test)]
 mod vpopmail_crash;

@@ -306,7 +306,7 @@ fn users_are_added_changed_and_removed() {
     accounts.add_domain(&d, &crypt("x")).unwrap();
     let joe = NewUser::new(mailbox("joe"), crypt("one"))
         .gecos("Joe: Doe")
-        .quota("1000S");
+        .quota(mta_auth::Quota::parse(b"1000S").unwrap());
     accounts.add_user(&d, &joe).unwrap();
     assert!(matches!(
         accounts.add_user(&d, &joe),
