@@ -129,6 +129,24 @@ pub fn rfc5322_in_zone(moment: Unix, east: i16) -> String {
     )
 }
 
+/// Writes qmail's form in a zone that is `east` minutes ahead of UTC, as predate does:
+/// `3 Jan 2026 05:05:06 +0100`.
+///
+/// The offset is cut to ±23:59.
+///
+/// ```
+/// use mta_core::{Unix, date::qmail_in_zone};
+/// assert_eq!(qmail_in_zone(Unix(86_400), -90), "1 Jan 1970 22:30:00 -0130");
+/// ```
+#[must_use]
+pub fn qmail_in_zone(moment: Unix, east: i16) -> String {
+    let whole = rfc5322_in_zone(moment, east);
+    match whole.split_once(", ") {
+        Some((_, date)) => date.to_owned(),
+        None => whole,
+    }
+}
+
 /// Writes the date of a From_ line in UTC: `Sat Jan 03 04:05:06 2026` (mbox(5)).
 ///
 /// ```

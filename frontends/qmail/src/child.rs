@@ -16,6 +16,13 @@ pub(crate) fn command(io: &Io<'_>, line: &[OsString]) -> Option<Command> {
     Some(command)
 }
 
+/// Prepares a program of the home's bin, with our environment.
+pub(crate) fn of_home(io: &Io<'_>, name: &str) -> Command {
+    let mut command = Command::new(io.home.join("bin").join(name));
+    command.env_clear().envs(&io.environment);
+    command
+}
+
 /// What the exit code of a program that was asked a question says.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Said {

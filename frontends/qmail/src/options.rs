@@ -14,8 +14,8 @@ pub(crate) struct Options {
 }
 
 impl Options {
-    /// Reads letters of `known`, where `:` behind a letter says that it has an argument. Letters
-    /// may be bundled; `--` ends the options, and so does the first argument that is none.
+    /// Reads letters of `known`, where `:` behind a letter says that it has an argument, and `*`
+    /// that the rest of its word is one, if there is any. Letters may be bundled; `--` ends the options, and so does the first argument that is none.
     ///
     /// # Errors
     /// Says `PROGRAM: illegal option -- x` or `PROGRAM: option requires an argument -- x`.
@@ -40,10 +40,15 @@ impl Options {
             let mut letters = letters.iter();
             while let Some(&letter) = letters.next() {
                 let shown = char::from(letter);
-                let argument = match takes_argument(known, letter) {
-                    None => return Err(format!("{program}: illegal option -- {shown}")),
-                    Some(false) => None,
-                    Some(true) => {
+                let wanted = wanted(known, letter)
+                    .ok_or_else(|| format!("{program}: illegal option -- {shown}"))?;
+                let argument = match wanted {
+                    Wanted::Nothing => None,
+                    Wanted::RestOfWord => {
+                        letters.by_ref().for_each(drop);
+                        None
+                    }
+                    Wanted::Argument => {
                         let joined: Vec<u8> = letters.by_ref().copied().collect();
                         let argument = match joined.is_empty() {
                             false => Some(OsString::from_vec(joined)),
@@ -67,11 +72,23 @@ impl Options {
     }
 }
 
-/// Whether a known letter has an argument.
-fn takes_argument(known: &str, letter: u8) -> Option<bool> {
+/// What belongs to a letter.
+enum Wanted {
+    Nothing,
+    Argument,
+    /// Whatever follows in the same word, which says nothing to us.
+    RestOfWord,
+}
+
+fn wanted(known: &str, letter: u8) -> Option<Wanted> {
     let known = known.as_bytes();
-    let at = known.iter().position(|&b| b == letter && b != b':')?;
-    Some(known.get(at + 1) == Some(&b':'))
+    let is_letter = |&b: &u8| b == letter && !matches!(b, b':' | b'*');
+    let at = known.iter().position(is_letter)?;
+    Some(match known.get(at + 1) {
+        Some(b':') => Wanted::Argument,
+        Some(b'*') => Wanted::RestOfWord,
+        _ => Wanted::Nothing,
+    })
 }
 
 #[cfg(test)]
@@ -82,13 +99,15 @@ mod tests {
 
     #[test]
     fn letters_are_read_as_the_original_does() {
-        let rows: [(&str, &[&str], Read); 9] = [
+        let rows: [(&str, &[&str], Read); 11] = [
             ("none", &["a", "-f"], Ok(("", &["a", "-f"]))),
             ("bundled", &["-fr", "a"], Ok(("fr", &["a"]))),
             ("ended", &["-f", "--", "-r"], Ok(("f", &["-r"]))),
             ("lone dash stays", &["-", "a"], Ok(("", &["-", "a"]))),
             ("joined argument", &["-cx", "a"], Ok(("c=x", &["a"]))),
             ("own argument", &["-fc", "x", "a"], Ok(("fc=x", &["a"]))),
+            ("rest of its word", &["-fEzz", "a"], Ok(("fE", &["a"]))),
+            ("star", &["-*"], Err("p: illegal option -- *")),
             ("unknown", &["-fz"], Err("p: illegal option -- z")),
             ("colon", &["-:"], Err("p: illegal option -- :")),
             (
@@ -99,7 +118,7 @@ mod tests {
         ];
         for (name, words, want) in rows {
             let words: Vec<OsString> = words.iter().map(OsString::from).collect();
-            let got = Options::parse("p", &words, "frc:").map(|options| {
+            let got = Options::parse("p", &words, "frc:E*").map(|options| {
                 let shown = |(letter, argument): &(u8, Option<OsString>)| match argument {
                     Some(a) => format!("{}={}", char::from(*letter), a.to_str().unwrap()),
                     None => char::from(*letter).to_string(),

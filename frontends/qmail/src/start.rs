@@ -1,12 +1,13 @@
 //! From a process to an [`Io`]: which applet, which home, which descriptors (qmail(7)).
 
+use crate::descriptor::open;
 use crate::{Environment, Io, NAMES, run};
 use applet::{Exit, Selection, select};
 use mta_core::Unix;
 use nix::unistd::{getegid, geteuid, getgid, getuid};
 use std::ffi::OsString;
 use std::fs::File;
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -57,13 +58,19 @@ fn take_home(arguments: &mut Vec<OsString>) -> Result<Option<PathBuf>, String> {
 }
 
 fn start(applet: &str, arguments: Vec<OsString>, option: Option<PathBuf>) -> Exit {
-    let environment: Environment = std::env::vars_os().collect();
+    let mut environment: Environment = std::env::vars_os().collect();
     let trusted = getuid() == geteuid() && getgid() == getegid();
     let variable = environment
         .get(std::ffi::OsStr::new(applet::VARIABLE))
         .cloned();
+    let option = option.filter(|_| trusted);
+    if let Some(home) = &option {
+        // The programs of ours that this one starts look there too.
+        let home = std::path::absolute(home).unwrap_or_else(|_| home.clone());
+        environment.insert(applet::VARIABLE.into(), home.into());
+    }
     let home = applet::home(
-        option.filter(|_| trusted),
+        option,
         variable.filter(|_| trusted),
         Path::new(DEFAULT_HOME),
     );
@@ -74,8 +81,7 @@ fn start(applet: &str, arguments: Vec<OsString>, option: Option<PathBuf>) -> Exi
             arguments,
             environment,
             home: std::path::absolute(&home).unwrap_or(home),
-            input: descriptor(0)
-                .map_or_else(|| Box::new(std::io::empty()) as _, |f| Box::new(f) as _),
+            input: input(),
             output: descriptor(1).map_or_else(
                 || Box::new(std::io::sink()) as _,
                 |f| Box::new(BufWriter::new(f)) as _,
@@ -85,6 +91,22 @@ fn start(applet: &str, arguments: Vec<OsString>, option: Option<PathBuf>) -> Exi
             now: Unix(since.map(|d| d.as_secs()).unwrap_or(0)),
         },
     )
+}
+
+/// What was closed cannot be read, and is not taken for an empty message.
+fn input<'a>() -> Box<dyn Read + 'a> {
+    match open(0) {
+        Ok(file) => Box::new(file),
+        Err(_) => Box::new(Closed),
+    }
+}
+
+struct Closed;
+
+impl Read for Closed {
+    fn read(&mut self, _: &mut [u8]) -> std::io::Result<usize> {
+        Err(nix::errno::Errno::EBADF.into())
+    }
 }
 
 fn descriptor(number: i32) -> Option<File> {

@@ -25,20 +25,21 @@ mod generate;
 mod layout;
 mod list;
 mod reader;
+mod receipt;
 mod rewrite;
 mod settings;
 mod token;
 
 pub use environment::{Environment, Letters};
 pub use error::InjectError;
-pub use reader::MAX_NAME;
+pub use reader::{Found, HeaderReader, MAX_NAME};
+pub use receipt::ReceiptRequest;
 pub use rewrite::Rewriter;
 pub use settings::{DateForm, Hosts, Limits, RecipientsFrom, Settings};
 
 use crate::Address;
 use field::{Group, Known, Role};
 use layout::unquoted;
-use reader::{Found, HeaderReader};
 use std::collections::BTreeSet;
 use token::{Token, Unparsable};
 

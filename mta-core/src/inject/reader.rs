@@ -6,9 +6,10 @@ use super::{InjectError, Limits};
 /// colon until then is text, and with it the body begins.
 pub const MAX_NAME: usize = 998;
 
-/// One thing found.
+/// One thing found in a message's header.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Found {
+#[expect(clippy::exhaustive_enums, reason = "all must be handled")]
+pub enum Found {
     /// All input was taken, the header goes on.
     More,
     /// A field with its continuation lines; it ends with LF.
@@ -54,8 +55,18 @@ enum Decision {
     Text,
 }
 
+/// Cuts a message into its fields and the beginning of its body.
+///
+/// ```
+/// use mta_core::inject::{Found, HeaderReader, Limits};
+/// let mut reader = HeaderReader::new(Limits::default());
+/// let mut input: &[u8] = b"Subject: x\n y\n\nbody\n";
+/// assert_eq!(reader.next(&mut input).unwrap(), Found::Field(b"Subject: x\n y\n".to_vec()));
+/// assert_eq!(reader.next(&mut input).unwrap(), Found::Body(b"\n".to_vec()));
+/// assert_eq!(input, b"body\n");
+/// ```
 #[derive(Debug)]
-pub(super) struct HeaderReader {
+pub struct HeaderReader {
     limits: Limits,
     state: State,
     /// The field being read, empty where there is none.
@@ -66,7 +77,9 @@ pub(super) struct HeaderReader {
 }
 
 impl HeaderReader {
-    pub(super) fn new(limits: Limits) -> Self {
+    /// Starts before the first byte.
+    #[must_use]
+    pub fn new(limits: Limits) -> Self {
         Self {
             limits,
             state: State::LineStart(Scan::Nothing),
@@ -77,7 +90,10 @@ impl HeaderReader {
     }
 
     /// Takes bytes off the front of `input` until something is found.
-    pub(super) fn next(&mut self, input: &mut &[u8]) -> Result<Found, InjectError> {
+    ///
+    /// # Errors
+    /// Fails where a limit is passed.
+    pub fn next(&mut self, input: &mut &[u8]) -> Result<Found, InjectError> {
         loop {
             match &mut self.state {
                 State::Ended(before) => return Ok(Found::Body(std::mem::take(before))),
@@ -110,7 +126,7 @@ impl HeaderReader {
     }
 
     /// Ends the input. To be called until it gives [`Found::Body`].
-    pub(super) fn finish(&mut self) -> Found {
+    pub fn finish(&mut self) -> Found {
         let before = match &mut self.state {
             State::Ended(before) => std::mem::take(before),
             State::Inside => {

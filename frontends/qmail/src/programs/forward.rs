@@ -52,7 +52,7 @@ fn not_begun(tool: &str, error: NotBegun) -> Failure {
     }
 }
 
-fn refused(tool: &str, refusal: &Refusal) -> Failure {
+pub(super) fn refused(tool: &str, refusal: &Refusal) -> Failure {
     let text = [tool.as_bytes(), b": fatal: ", &*refusal.text].concat();
     if refusal.permanent {
         Failure::permanent(text)

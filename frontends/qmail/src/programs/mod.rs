@@ -3,21 +3,28 @@
 mod bouncesaying;
 mod checkpassword;
 mod condredirect;
+mod datemail;
 mod except;
 mod forward;
 mod getpw;
+mod inject;
 mod maildir2mbox;
 mod maildirmake;
+mod mailsubj;
 mod newmrh;
 mod newu;
 mod pop3d;
 mod popup;
+mod predate;
 mod preline;
 mod pw2u;
+mod qbiff;
 mod qread;
+mod qreceipt;
 mod qstat;
 mod queue;
 mod remote;
+mod sendmail;
 mod showctl;
 mod splogger;
 mod tcpto;
@@ -33,12 +40,19 @@ pub const NAMES: &[&str] = &[
     "bouncesaying",
     "checkpassword",
     "condredirect",
+    "datemail",
     "except",
     "forward",
     "maildir2mbox",
     "maildirmake",
+    "mailq",
+    "mailsubj",
+    "newaliases",
+    "predate",
     "preline",
+    "qbiff",
     "qmail-getpw",
+    "qmail-inject",
     "qmail-newmrh",
     "qmail-newu",
     "qmail-pop3d",
@@ -51,6 +65,8 @@ pub const NAMES: &[&str] = &[
     "qmail-showctl",
     "qmail-tcpok",
     "qmail-tcpto",
+    "qreceipt",
+    "sendmail",
     "splogger",
 ];
 
@@ -60,24 +76,33 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "bouncesaying" => bouncesaying::run,
         "checkpassword" => checkpassword::run,
         "condredirect" => condredirect::run,
+        "datemail" => datemail::run,
         "except" => except::run,
         "forward" => forward::run,
         "maildir2mbox" => maildir2mbox::run,
         "maildirmake" => maildirmake::run,
+        "mailq" => sendmail::mailq,
+        "mailsubj" => mailsubj::run,
+        "newaliases" => sendmail::newaliases,
+        "predate" => predate::run,
         "preline" => preline::run,
+        "qbiff" => qbiff::run,
+        "qmail-getpw" => getpw::run,
+        "qmail-inject" => inject::run,
         "qmail-newmrh" => newmrh::run,
         "qmail-newu" => newu::run,
+        "qmail-pop3d" => pop3d::run,
+        "qmail-popup" => popup::run,
+        "qmail-pw2u" => pw2u::run,
         "qmail-qread" => qread::run,
         "qmail-qstat" => qstat::run,
         "qmail-queue" => queue::run,
         "qmail-remote" => remote::run,
-        "qmail-pop3d" => pop3d::run,
-        "qmail-popup" => popup::run,
+        "qmail-showctl" => showctl::run,
         "qmail-tcpok" => tcpto::forget,
         "qmail-tcpto" => tcpto::show,
-        "qmail-getpw" => getpw::run,
-        "qmail-pw2u" => pw2u::run,
-        "qmail-showctl" => showctl::run,
+        "qreceipt" => qreceipt::run,
+        "sendmail" => sendmail::run,
         "splogger" => splogger::run,
         _ => return None,
     })

@@ -23,6 +23,7 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(86_400);
 const PIECE: usize = 64 * 1024;
 
+const RESOURCES: u8 = 51;
 const TIMEOUT: u8 = 52;
 const WRITE: u8 = 53;
 const READ: u8 = 54;
@@ -34,10 +35,13 @@ const BUG: u8 = 81;
 pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     nix::sys::stat::umask(Mode::from_bits_truncate(0o033));
     block_signals();
-    std::thread::spawn(|| {
+    let watch = std::thread::Builder::new().spawn(|| {
         std::thread::sleep(PATIENCE);
         std::process::exit(i32::from(TIMEOUT));
     });
+    if watch.is_err() {
+        return Err(Failure::silent(Exit::other(RESOURCES)));
+    }
     match take(io) {
         Ok(()) => Ok(Exit::OK),
         Err(code) => Err(Failure::silent(Exit::other(code))),
@@ -151,7 +155,7 @@ fn code(error: &QueueError) -> u8 {
             ..
         } => WRITE,
         QueueError::Io { path, .. } => kind_of(path),
-        QueueError::Envelope(_) => 51,
+        QueueError::Envelope(_) => RESOURCES,
         _ => BUG,
     }
 }

@@ -3,13 +3,16 @@
 
 mod accounts;
 mod home;
+mod inject;
 mod injecting;
 mod kit;
 mod maildir2mbox;
 mod pop3;
 mod queue;
+mod receipts;
 mod remote;
 mod remote_hosts;
+mod sendmail;
 mod server;
 mod tables;
 mod tcpto;
