@@ -27,6 +27,24 @@ impl Outcome {
     }
 }
 
+/// How far a success carried the message, which decides what a sender hears that asked for it
+/// (RFC 3461 §5.2.2, §5.2.7, RFC 3464 §2.3.3).
+#[expect(
+    clippy::exhaustive_enums,
+    reason = "RFC 3464 has these actions for a success, and passing on has none"
+)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Handover {
+    /// It is in a mailbox, or with a program or a list.
+    Delivered,
+    /// The next host has it, and cannot report to the sender.
+    Relayed,
+    /// It goes on to several addresses.
+    Expanded,
+    /// Whoever has it now reports in our place.
+    PassedOn,
+}
+
 /// One recipient's result with the text that the log and a bounce show.
 ///
 /// ```
@@ -40,6 +58,9 @@ pub struct Report {
     pub outcome: Outcome,
     /// The text, lines ended by LF; may be empty; untrusted where a remote host spoke.
     pub text: Vec<u8>,
+    /// How far a success went; `None` where nobody said: then a local delivery counts as
+    /// delivered and a remote one as relayed.
+    pub handover: Option<Handover>,
 }
 
 impl Report {
@@ -63,6 +84,14 @@ impl Report {
         Self {
             outcome,
             text: text.into(),
+            handover: None,
         }
+    }
+
+    /// Adds how far the message went.
+    #[must_use]
+    pub fn with(mut self, handover: Handover) -> Self {
+        self.handover = Some(handover);
+        self
     }
 }

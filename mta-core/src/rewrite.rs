@@ -124,6 +124,13 @@ impl Routing {
         Address::new(address).unwrap_or_else(|_| recipient.clone())
     }
 
+    /// Returns the name by which a recipient's sender knows it, as bounces show it: rewritten and
+    /// routed, then without a virtual prepend.
+    #[must_use]
+    pub fn shown(&self, recipient: &Address) -> Address {
+        self.strip_prepend(&self.route(recipient).address)
+    }
+
     /// Takes the virtual prepend off a routed address, for the text of a bounce.
     ///
     /// As in qmail, only prepends of domain, suffix and catch-all keys are known here; that of a

@@ -44,7 +44,7 @@ fn run(birth: Unix, sender: &Address, recipient: &Address, out: &mut impl Write)
                 let address = recipient.clone();
                 let loaded = Loaded {
                     sender: sender.clone(),
-                    pending: vec![Pending { offset: 0, address }],
+                    pending: vec![Pending::new(0, address)],
                 };
                 manager.loaded(step, loaded);
             }
@@ -70,6 +70,7 @@ fn run(birth: Unix, sender: &Address, recipient: &Address, out: &mut impl Write)
             Action::SendBounce { step, .. } => manager.bounce_sent(step, 1),
             Action::SetNextAttempt { step, .. }
             | Action::MarkDone { step, .. }
+            | Action::Notify { step, .. }
             | Action::ClearBounce { step, .. }
             | Action::Finish { step, .. } => manager.done(step),
             Action::Log(_) => {}

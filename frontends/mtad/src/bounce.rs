@@ -1,8 +1,9 @@
-//! Queues the bounce of a message, streamed from the message's own file (qmail-send(8), spec §5.8).
+//! Queues the bounce of a message, or another report about it, streamed from the message's own file (qmail-send(8), spec §5.8, RFC 3461).
 
 use crate::random;
 use crate::server::Snapshot;
-use mta_core::bounce::{Bounce, Original, Scan, Settings};
+use mta_core::bounce::{Bounce, Notice, Original, Scan, Settings, compose_notice};
+use mta_core::envelope::Recipient;
 use mta_core::ports::spool::MessageId;
 use mta_core::received::{Invoked, queue as received};
 use mta_core::{Address, Unix};
@@ -37,9 +38,63 @@ pub fn send(
     bounced: &Bounced,
     now: Unix,
 ) -> Result<Option<MessageId>, QueueError> {
-    let id = bounced.id;
-    let failures = queue.bounce(id)?.unwrap_or_default();
-    let params = queue.params(id)?.mail;
+    let failures = queue.bounce(bounced.id)?.unwrap_or_default();
+    report(
+        queue,
+        (snapshot, origin),
+        bounced,
+        now,
+        |original, unique| {
+            let original = Original {
+                failures: &failures,
+                ..*original
+            };
+            Bounce::compose(&Settings::from(&snapshot.controls), &original, now, unique)
+        },
+    )
+}
+
+/// Queues the message that tells a sender of something else than failures, and returns its number
+/// once it is durable; `None` where nobody is to be told. Blocks.
+///
+/// # Errors
+/// Fails where the queue does; nothing is queued then.
+pub fn notify(
+    queue: &Queue<RealFiles>,
+    (snapshot, origin): (&Snapshot, Origin),
+    about: &Bounced,
+    (notices, until): (&[Notice], Unix),
+    now: Unix,
+) -> Result<Option<MessageId>, QueueError> {
+    let settings = Settings::from(&snapshot.controls);
+    let routing = &snapshot.controls.routing;
+    report(queue, (snapshot, origin), about, now, |original, unique| {
+        compose_notice(
+            &settings,
+            original,
+            notices,
+            (routing, until),
+            (now, unique),
+        )
+    })
+}
+
+/// Composes a report about a message and queues it.
+fn report(
+    queue: &Queue<RealFiles>,
+    (snapshot, origin): (&Snapshot, Origin),
+    about: &Bounced,
+    now: Unix,
+    compose: impl FnOnce(&Original<'_>, &[u8]) -> Option<Bounce>,
+) -> Result<Option<MessageId>, QueueError> {
+    let id = about.id;
+    let params = queue.params(id)?;
+    let routing = &snapshot.controls.routing;
+    let known = params.recipients.into_iter().map(|to| Recipient {
+        address: routing.shown(&to.address),
+        ..to
+    });
+    let known: Vec<Recipient> = known.collect();
     let message = queue.open_message(id)?;
     let trouble = |source: io::Error| QueueError::Io {
         doing: "read",
@@ -53,15 +108,15 @@ pub fn send(
     })
     .map_err(trouble)?;
     let original = Original {
-        sender: &bounced.sender,
-        params: &params,
-        birth: bounced.birth,
+        sender: &about.sender,
+        params: &params.mail,
+        recipients: &known,
+        birth: about.birth,
         scan: &scan,
-        failures: &failures,
+        failures: b"",
     };
     let unique: [u8; 12] = random::bytes().map_err(trouble)?;
-    let settings = Settings::from(&snapshot.controls);
-    let Some(bounce) = Bounce::compose(&settings, &original, now, &unique) else {
+    let Some(bounce) = compose(&original, &unique) else {
         return Ok(None);
     };
     let mut draft = queue.begin(origin, now)?;

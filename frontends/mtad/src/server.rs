@@ -168,6 +168,7 @@ fn text(bytes: &[u8]) -> String {
 fn smtp_config(controls: &Controls, config: &Config) -> server::Config {
     let mut smtp = server::Config::new(text(&controls.smtpgreeting));
     let limits = &config.limits;
+    smtp.dsn = true;
     smtp.limits.command_line = limits.command_line;
     smtp.limits.recipients = limits.recipients;
     smtp.limits.message_size = controls.databytes;

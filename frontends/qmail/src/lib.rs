@@ -18,7 +18,6 @@ mod io;
 mod net;
 mod options;
 mod programs;
-mod reception;
 mod start;
 mod words;
 

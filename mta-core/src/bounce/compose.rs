@@ -3,7 +3,7 @@
 use super::scan::Scan;
 use super::status;
 use crate::control::Controls;
-use crate::envelope::{Body, Envelope, MailParams, Ret};
+use crate::envelope::{Body, Envelope, MailParams, Recipient, Ret};
 use crate::{Address, Unix, date, verp};
 use std::fmt::Write;
 
@@ -49,6 +49,9 @@ pub struct Original<'a> {
     pub sender: &'a Address,
     /// What MAIL's parameters said of it.
     pub params: &'a MailParams,
+    /// Its recipients that came with parameters, under the names by which the sender knows them
+    /// ([`Routing::shown`](crate::rewrite::Routing::shown)).
+    pub recipients: &'a [Recipient],
     /// When it was queued.
     pub birth: Unix,
     /// What reading it showed.
@@ -78,6 +81,7 @@ pub struct Original<'a> {
 /// let original = Original {
 ///     sender: &Address::new("joe@far.example").unwrap(),
 ///     params: &MailParams::default(),
+///     recipients: &[],
 ///     birth: Unix(0),
 ///     scan: &scan,
 ///     failures: &record(&to, b"Sorry, no mailbox here by that name. (#5.1.1)\n"),
@@ -102,9 +106,19 @@ pub struct Bounce {
     pub tail: Vec<u8>,
 }
 
+/// What a report says, apart from what it returns.
+pub(super) struct Told {
+    pub(super) subject: &'static str,
+    pub(super) text: Vec<u8>,
+    /// The message/delivery-status part.
+    pub(super) status: Vec<u8>,
+    /// Whether the whole message is returned, or its header only.
+    pub(super) whole: bool,
+}
+
 /// What the text says of the original.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Degree {
+pub(super) enum Degree {
     /// Somebody's message bounced.
     Single,
     /// A bounce bounced.
@@ -112,8 +126,8 @@ enum Degree {
 }
 
 /// Who gets the bounce, and as what.
-struct Addressed {
-    degree: Degree,
+pub(super) struct Addressed {
+    pub(super) degree: Degree,
     /// The original sender without its VERP mark.
     sender: Address,
     from: Address,
@@ -135,12 +149,44 @@ impl Bounce {
         unique: &[u8],
     ) -> Option<Self> {
         let who = address(settings, original.sender)?;
+        let whole = is_whole(settings, original);
+        let told = Told {
+            subject: "failure notice",
+            text: text(settings, original, who.degree, whole),
+            status: {
+                let mut out = about_message(settings, original);
+                status::groups(&mut out, original.failures, original.recipients);
+                out
+            },
+            whole,
+        };
+        Some(Self::assemble(
+            settings,
+            original,
+            &who,
+            told,
+            (now, unique),
+        ))
+    }
+
+    /// Puts text, status and copy into a multipart/report (RFC 6522 §3).
+    pub(super) fn assemble(
+        settings: &Settings,
+        original: &Original<'_>,
+        who: &Addressed,
+        told: Told,
+        (now, unique): (Unix, &[u8]),
+    ) -> Self {
+        let Told {
+            subject,
+            text,
+            status,
+            whole,
+        } = told;
         let unique = hex(unique);
         let boundary = format!("={unique}=bounce");
-        let whole = is_whole(settings, original);
-        let text = text(settings, original, who.degree, whole);
-        let part = MessagePart::of(&who, original, whole);
-        let outer = header(settings, &who, now, &unique);
+        let part = MessagePart::of(who, original, whole);
+        let outer = header(settings, who, subject, (now, &unique));
         let eight_bit = !text.is_ascii() || part.eight_bit;
         let mut head = outer.clone();
         let mut put = |piece: &[u8]| head.extend_from_slice(piece);
@@ -152,16 +198,16 @@ impl Bounce {
         put(b"\n");
         put(&text);
         put(format!("\n--{boundary}\nContent-Type: message/delivery-status\n\n").as_bytes());
-        put(&delivery_status(settings, original));
+        put(&status);
         put(format!("\n--{boundary}\nContent-Type: {}\n", part.kind).as_bytes());
         put(transfer_encoding(part.eight_bit).as_bytes());
         put(b"\n");
         put(&part.return_path);
         let utf8 = !outer.is_ascii();
-        Some(Self {
+        Self {
             envelope: Envelope {
-                reverse_path: who.reverse_path,
-                recipients: vec![who.to.into()],
+                reverse_path: who.reverse_path.clone(),
+                recipients: vec![who.to.clone().into()],
                 params: MailParams {
                     body: (eight_bit || utf8).then_some(Body::EightBit),
                     smtputf8: utf8,
@@ -171,12 +217,12 @@ impl Bounce {
             head,
             copy: part.copy,
             tail: format!("\n--{boundary}--\n").into_bytes(),
-        })
+        }
     }
 }
 
 /// Decides who gets the bounce: the sender, the double-bounce address, or nobody.
-fn address(settings: &Settings, sender: &Address) -> Option<Addressed> {
+pub(super) fn address(settings: &Settings, sender: &Address) -> Option<Addressed> {
     let join = |local: &[u8], host: &[u8]| Address::new([local, b"@", host].concat());
     let from = join(&settings.bouncefrom, &settings.bouncehost).unwrap_or_default();
     let sender = verp::bounce_address(sender);
@@ -240,13 +286,18 @@ impl MessagePart {
 
 /// The header of the bounce up to its content type: qmail's fields, then those that RFC 5322,
 /// RFC 2045 and RFC 3834 §5 want.
-fn header(settings: &Settings, who: &Addressed, now: Unix, unique: &str) -> Vec<u8> {
+fn header(
+    settings: &Settings,
+    who: &Addressed,
+    subject: &str,
+    (now, unique): (Unix, &str),
+) -> Vec<u8> {
     let mut out = format!("Date: {}\nFrom: ", date::qmail(now)).into_bytes();
     out.extend_from_slice(&who.from.to_quoted());
     out.extend_from_slice(b"\nTo: ");
     out.extend_from_slice(&who.to.to_quoted());
     let id = format!("{}.{unique}.bounce@", now.0);
-    out.extend_from_slice(format!("\nSubject: failure notice\nMessage-ID: <{id}").as_bytes());
+    out.extend_from_slice(format!("\nSubject: {subject}\nMessage-ID: <{id}").as_bytes());
     out.extend_from_slice(&settings.bouncehost);
     out.extend_from_slice(b">\nAuto-Submitted: auto-replied\nMIME-Version: 1.0\n");
     out
@@ -280,37 +331,21 @@ fn text(settings: &Settings, original: &Original<'_>, degree: Degree, whole: boo
     .concat()
 }
 
-/// The fields about the message, then a group for each recipient (RFC 3464 §2.2, §2.3).
-fn delivery_status(settings: &Settings, original: &Original<'_>) -> Vec<u8> {
+/// The fields about the message (RFC 3464 §2.2).
+pub(super) fn about_message(settings: &Settings, original: &Original<'_>) -> Vec<u8> {
     let mut out = Vec::new();
-    if let Some(id) = original.params.envid.as_deref().and_then(envelope_id) {
+    if let Some(id) = original
+        .params
+        .envid
+        .as_deref()
+        .and_then(status::from_xtext)
+    {
         out.extend_from_slice(format!("Original-Envelope-Id: {id}\n").as_bytes());
     }
     let me = String::from_utf8_lossy(&settings.me).replace(|c: char| !c.is_ascii_graphic(), "?");
     let born = date::rfc5322(original.birth);
     out.extend_from_slice(format!("Reporting-MTA: dns; {me}\nArrival-Date: {born}\n").as_bytes());
-    status::groups(&mut out, original.failures);
     out
-}
-
-/// Decodes xtext (RFC 3461 §4), as RFC 3464 §2.2.1 wants it; `None` where the result is not
-/// printable.
-fn envelope_id(xtext: &[u8]) -> Option<String> {
-    let mut out = String::new();
-    let mut bytes = xtext.iter();
-    while let Some(&byte) = bytes.next() {
-        let byte = if byte == b'+' {
-            let digits = [*bytes.next()?, *bytes.next()?];
-            u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
-        } else {
-            byte
-        };
-        if !(b' '..=b'~').contains(&byte) {
-            return None;
-        }
-        out.push(char::from(byte));
-    }
-    Some(out)
 }
 
 fn charset(text: &[u8]) -> &'static str {

@@ -6,11 +6,13 @@
 //! delivery status notifications both find what they look for.
 
 mod compose;
+mod notice;
 mod record;
 mod scan;
 mod status;
 
 pub use compose::{Bounce, FULL_COPY_MAX, Original, Settings};
+pub use notice::{Notice, Told, compose_notice};
 pub use record::{Failure, LINE_MAX, record};
 pub use scan::{HEADER_COPY_MAX, Scan};
 pub use status::{DIAGNOSTIC_MAX, status};

@@ -1,6 +1,8 @@
 //! The machine-readable half of a bounce: message/delivery-status from qmail's records (RFC 3464 §2).
 
 use crate::Address;
+use crate::envelope::Recipient;
+use std::collections::HashMap;
 use std::fmt::Write;
 
 /// The most bytes of a report that a Diagnostic-Code field repeats.
@@ -16,18 +18,64 @@ const REMOTE_SAID: &[u8] = b"Remote host said: ";
 const TOO_LONG: &[u8] = b"I'm not going to try again;";
 
 /// Writes one group of fields for each record of a bounce text.
-pub(super) fn groups(out: &mut Vec<u8>, records: &[u8]) {
+pub(super) fn groups(out: &mut Vec<u8>, records: &[u8], known: &[Recipient]) {
+    let known = known.iter();
+    let known: HashMap<&[u8], &[u8]> = known
+        .filter_map(|one| Some((one.address.as_bytes(), one.params.orcpt.as_deref()?)))
+        .collect();
     for (address, text) in Records(records) {
-        let mut fields = String::from("\n");
-        let kind = final_recipient(address);
-        let _ = write!(
-            fields,
-            "Final-Recipient: {kind}\nAction: failed\nStatus: {}\n",
-            status(text)
-        );
-        out.extend_from_slice(fields.as_bytes());
+        let orcpt = known.get(address).copied();
+        recipient(out, address, orcpt, "failed", &status(text));
         diagnostic(out, text);
     }
+}
+
+/// Begins the group of one recipient (RFC 3464 §2.3.1 to §2.3.4).
+pub(super) fn recipient(
+    out: &mut Vec<u8>,
+    address: &[u8],
+    orcpt: Option<&[u8]>,
+    action: &str,
+    status: &str,
+) {
+    let mut fields = String::from("\n");
+    if let Some(original) = orcpt.and_then(original_recipient) {
+        let _ = writeln!(fields, "Original-Recipient: {original}");
+    }
+    let kind = final_recipient(address);
+    let _ = write!(
+        fields,
+        "Final-Recipient: {kind}\nAction: {action}\nStatus: {status}\n"
+    );
+    out.extend_from_slice(fields.as_bytes());
+}
+
+/// Takes ORCPT's value out of its xtext (RFC 3464 §2.3.1).
+fn original_recipient(orcpt: &[u8]) -> Option<String> {
+    let at = orcpt.iter().position(|&b| b == b';')?;
+    let (kind, address) = orcpt.split_at_checked(at)?;
+    let kind = std::str::from_utf8(kind).ok().filter(|k| k.is_ascii())?;
+    Some(format!("{kind}; {}", from_xtext(address.get(1..)?)?))
+}
+
+/// Decodes xtext (RFC 3461 §4), as RFC 3464 §2.2.1 and §2.3.1 want it; `None` where the result is not
+/// printable.
+pub(super) fn from_xtext(xtext: &[u8]) -> Option<String> {
+    let mut out = String::new();
+    let mut bytes = xtext.iter();
+    while let Some(&byte) = bytes.next() {
+        let byte = if byte == b'+' {
+            let digits = [*bytes.next()?, *bytes.next()?];
+            u8::from_str_radix(std::str::from_utf8(&digits).ok()?, 16).ok()?
+        } else {
+            byte
+        };
+        if !(b' '..=b'~').contains(&byte) {
+            return None;
+        }
+        out.push(char::from(byte));
+    }
+    Some(out)
 }
 
 /// Splits a bounce text into address and report.
@@ -90,7 +138,7 @@ fn plain(text: &[u8]) -> String {
 }
 
 /// Writes the Diagnostic-Code: the remote server's words where there are some, else the report.
-fn diagnostic(out: &mut Vec<u8>, text: &[u8]) {
+pub(super) fn diagnostic(out: &mut Vec<u8>, text: &[u8]) {
     let said = find(text, REMOTE_SAID).and_then(|at| text.get(at + REMOTE_SAID.len()..));
     let (kind, text) = said.map_or(("X-Qmail", text), |said| ("smtp", said));
     let kept = text.get(..DIAGNOSTIC_MAX).unwrap_or(text);

@@ -1,6 +1,7 @@
 //! What the queue manager asks for, and what it is told in return (qmail-send(8)).
 
-use crate::bounce::Failure;
+use crate::bounce::{Failure, Notice};
+use crate::envelope::{RcptParams, Recipient};
 use crate::ports::spool::MessageId;
 use crate::rewrite::Channel;
 use crate::{Address, Unix};
@@ -69,6 +70,24 @@ pub enum Action {
         /// Who failed and why, in the order of the reports.
         failures: Vec<Failure>,
     },
+    /// Tell the sender, by a message that [`bounce::compose_notice`](crate::bounce::compose_notice)
+    /// builds, what it asked to hear. All notices are of delays or none is; recipients of delays
+    /// are first kept as warned, durably, so that nobody hears of a delay twice. Answer, once the
+    /// message is durable: [`done`](super::Manager::done).
+    Notify {
+        /// To be given back with the answer.
+        step: Step,
+        /// The message.
+        id: MessageId,
+        /// When the message was queued.
+        birth: Unix,
+        /// Who sent the message, as it stands in the queue.
+        sender: Address,
+        /// Until when delayed recipients are tried.
+        until: Unix,
+        /// What is to be told.
+        notices: Vec<Notice>,
+    },
     /// Queue the bounce that [`bounce::Bounce`](crate::bounce::Bounce) builds from the bounce
     /// text. Answer, once it is durable: [`bounce_sent`](super::Manager::bounce_sent).
     SendBounce {
@@ -128,14 +147,14 @@ pub struct Delivery {
     /// The reverse-path, VERP expanded.
     pub sender: Address,
     /// The forward-paths, at least one; on the remote channel all of one host.
-    pub recipients: Vec<Address>,
+    pub recipients: Vec<Recipient>,
 }
 
 impl Delivery {
     /// Returns the domain that all recipients share.
     #[must_use]
     pub fn host(&self) -> Option<&[u8]> {
-        self.recipients.first().and_then(Address::domain)
+        self.recipients.first()?.address.domain()
     }
 }
 
@@ -146,6 +165,23 @@ pub struct Pending {
     pub offset: u64,
     /// The address as it was routed.
     pub address: Address,
+    /// What RCPT said of it.
+    pub params: RcptParams,
+    /// Its sender knows already that it is delayed.
+    pub warned: bool,
+}
+
+impl Pending {
+    /// Makes a recipient of which nothing more is known.
+    #[must_use]
+    pub fn new(offset: u64, address: Address) -> Self {
+        Self {
+            offset,
+            address,
+            params: RcptParams::default(),
+            warned: false,
+        }
+    }
 }
 
 /// What preprocessing a todo entry found.

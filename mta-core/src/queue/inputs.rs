@@ -7,6 +7,7 @@ use super::batch::batches;
 use super::lines;
 use super::manager::{Doing, Entry, Manager, Running};
 use super::message::{Bounce, Failed, Message, Pass, Track, What, Work};
+use super::notify::{self, Wish};
 use crate::bounce::Failure;
 use crate::log::Send;
 use crate::ports::spool::MessageId;
@@ -263,6 +264,7 @@ impl Manager {
             batches: batches(channel, &loaded.sender, loaded.pending, most),
             running: 0,
             next: schedule::next_attempt(message.birth, started, channel),
+            age: started - message.birth,
             dying: schedule::is_dying(message.birth, started, self.settings.lifetime),
             deferred: false,
             cut: false,
@@ -274,7 +276,7 @@ impl Manager {
     }
 
     /// Answers [`Action::MarkDone`], [`Action::AppendBounce`], [`Action::ClearBounce`],
-    /// [`Action::Finish`] and [`Action::SetNextAttempt`]: it is on stable storage.
+    /// [`Action::Finish`], [`Action::Notify`] and [`Action::SetNextAttempt`]: it is on stable storage.
     pub fn done(&mut self, step: Step) {
         let plain =
             |what: &What| !matches!(what, What::Preprocess | What::Load(_) | What::SendBounce);
@@ -292,6 +294,13 @@ impl Manager {
                 for one in failed {
                     work.marks.of_mut(one.channel).push(one.offset);
                 }
+            }
+            What::Notify(notices) => {
+                for one in notices.iter().filter(|one| !one.told.is_delay()) {
+                    work.marks.of_mut(one.channel).push(one.offset);
+                }
+                self.out
+                    .push_back(Action::Log(lines::noticed(id, &notices)));
             }
             What::ClearBounce => message.bounce = Bounce::Nothing,
             What::SetNext(channel, _) => {
@@ -373,21 +382,30 @@ impl Manager {
         let mut deferred = false;
         let mut marks = Vec::new();
         let mut failures = Vec::new();
+        let mut notices = Vec::new();
+        let wish = self.wish(&running);
         for (number, one) in (delivery.0..).zip(running.recipients) {
             let Some(report) = reports.next() else {
                 self.say(Send::Mangled { delivery: number });
                 deferred = true;
                 continue;
             };
-            let Report { outcome, text } = final_word(report, running.dying);
+            let handover = report.handover;
+            let Report { outcome, text, .. } = final_word(report, running.dying);
             self.say(Send::Delivery {
                 delivery: number,
                 outcome,
                 text: &text,
             });
+            deferred |= outcome == Outcome::Deferral;
+            if let Some(told) = wish.told(&one, outcome, handover) {
+                notices.push(wish.notice(told, one, text));
+                continue;
+            }
             match outcome {
+                Outcome::Deferral => {}
                 Outcome::Success => marks.push(one.offset),
-                Outcome::Deferral => deferred = true,
+                Outcome::Failure if !wish.failure(&one) => marks.push(one.offset),
                 Outcome::Failure => failures.push(Failed {
                     channel: running.channel,
                     offset: one.offset,
@@ -405,6 +423,7 @@ impl Manager {
         if message.removed {
             deferred = false;
             failures.clear();
+            notices.clear();
         }
         if let Some(pass) = message.pass(running.channel) {
             pass.running = pass.running.saturating_sub(1);
@@ -413,15 +432,33 @@ impl Manager {
         let work = message.work.get_or_insert_default();
         work.marks.of_mut(running.channel).append(&mut marks);
         work.failures.append(&mut failures);
+        work.notices.append(&mut notices);
+    }
+
+    /// What the sender of a delivery's message can be told.
+    fn wish(&self, running: &Running) -> Wish {
+        let work = self
+            .messages
+            .get(&running.id)
+            .and_then(|m| m.work.as_deref());
+        Wish {
+            channel: running.channel,
+            told: work.is_some_and(|work| notify::is_told(&work.sender)),
+            age: running.age,
+            asked: self.settings.delay_asked,
+            unasked: self.settings.delay_unasked,
+        }
     }
 }
 
 /// Makes the report final where the message is too old, and no longer than is kept.
 fn final_word(report: Report, dying: bool) -> Report {
-    let Report { outcome, mut text } = report;
+    let Report {
+        outcome, mut text, ..
+    } = report;
     text.truncate(REPORT_MAX);
     if !dying || outcome != Outcome::Deferral {
-        return Report { outcome, text };
+        return Report::new(outcome, text);
     }
     if text.last().is_some_and(|&b| b != b'\n') {
         text.push(b'\n');

@@ -1,6 +1,7 @@
 //! The queue manager's warnings and alerts (qmail-send(8), spec §5.9).
 
 use super::message::What;
+use crate::bounce::Notice;
 use crate::ports::spool::MessageId;
 
 /// Makes a reason of the store's printable without hiding its words.
@@ -18,6 +19,7 @@ fn about(id: MessageId, what: &What) -> String {
         What::Load(channel) => format!("trouble reading {}/{id}", channel.name()),
         What::Append(_) => format!("trouble writing to bounce/{id}"),
         What::Mark(channel, _) => format!("trouble marking {}/{id}", channel.name()),
+        What::Notify(_) => format!("trouble injecting notice of msg {id}"),
         What::SendBounce => String::from("trouble injecting bounce message"),
         What::ClearBounce => format!("unable to unlink bounce/{id}"),
         What::Finish => format!("unable to clean up mess/{id}"),
@@ -37,6 +39,13 @@ pub(super) fn trouble(id: MessageId, what: &What, last: bool, reason: &str) -> [
         format!("warning: {}{outcome}", about(id, what)),
         format!("warning: msg {id}: {}", plain(reason)),
     ]
+}
+
+/// Says what a sender was told besides failures.
+pub(super) fn noticed(id: MessageId, notices: &[Notice]) -> String {
+    let mut words: Vec<&str> = notices.iter().map(|notice| notice.told.word()).collect();
+    words.dedup();
+    format!("notice msg {id}: {}", words.join(" "))
 }
 
 /// Says that a damaged message was taken out of the queue.

@@ -2,6 +2,8 @@
 
 use super::action::{Action, Delivery, DeliveryId, Pending, PerChannel, Step};
 use super::message::{Message, Next, Track, What};
+use super::notify;
+use crate::envelope::Recipient;
 use crate::ports::spool::MessageId;
 use crate::report::Report;
 use crate::rewrite::Channel;
@@ -20,6 +22,10 @@ pub struct Settings {
     /// How many todo entries may be preprocessed at once. Enough to keep up with intake: with few, a
     /// long burst fills todo/, which is one directory, and slows intake down itself.
     pub preprocessing: usize,
+    /// Seconds after which a sender hears of a delay that asked for it (RFC 3461 §4.1).
+    pub delay_asked: Option<u64>,
+    /// Seconds after which a sender hears of a delay that said nothing about it.
+    pub delay_unasked: Option<u64>,
 }
 
 impl Default for Settings {
@@ -29,6 +35,8 @@ impl Default for Settings {
             lifetime: schedule::LIFETIME,
             recipients: 100,
             preprocessing: 16,
+            delay_asked: Some(notify::DELAY_ASKED),
+            delay_unasked: None,
         }
     }
 }
@@ -65,7 +73,7 @@ pub struct Status {
 ///         }),
 ///         Action::Load { step, .. } => manager.loaded(step, Loaded {
 ///             sender: Address::null(),
-///             pending: vec![Pending { offset: 0, address: Address::new("joe@h").unwrap() }],
+///             pending: vec![Pending::new(0, Address::new("joe@h").unwrap())],
 ///         }),
 ///         Action::Start(it) => manager.delivered(it.delivery, vec![Report::success("ok\n")]),
 ///         Action::MarkDone { step, .. } | Action::Finish { step, .. } => manager.done(step),
@@ -139,6 +147,8 @@ pub(super) struct Running {
     pub(super) serial: u64,
     pub(super) channel: Channel,
     pub(super) dying: bool,
+    /// The message is so old.
+    pub(super) age: u64,
     pub(super) recipients: Vec<Pending>,
 }
 
@@ -311,13 +321,14 @@ impl Manager {
             return true;
         };
         pass.running += 1;
-        let dying = pass.dying;
+        let (dying, age) = (pass.dying, pass.age);
         line.running += 1;
         let running = Running {
             id,
             serial,
             channel,
             dying,
+            age,
             recipients,
         };
         self.begin(running, sender.unwrap_or_default());
@@ -332,24 +343,27 @@ impl Manager {
         let recipients: Vec<_> = running
             .recipients
             .iter()
-            .map(|p| p.address.clone())
+            .map(|p| Recipient {
+                address: p.address.clone(),
+                params: p.params.clone(),
+            })
             .collect();
         for (number, recipient) in (delivery.0..).zip(&recipients) {
             self.say(log::Send::Starting {
                 delivery: number,
                 id,
                 channel,
-                recipient: recipient.as_bytes(),
+                recipient: recipient.address.as_bytes(),
             });
         }
         self.running.insert(delivery, running);
         self.say_status();
         // An empty local part is qmail's trash address: qmail-lspawn reports success at once.
         let first = recipients.first();
-        if channel == Channel::Local && first.is_some_and(|r| r.local().is_empty()) {
+        if channel == Channel::Local && first.is_some_and(|r| r.address.local().is_empty()) {
             return self.delivered(delivery, vec![Report::success("")]);
         }
-        let sender = first.map_or_else(|| sender.clone(), |r| verp::expand(&sender, r));
+        let sender = first.map_or_else(|| sender.clone(), |r| verp::expand(&sender, &r.address));
         self.out.push_back(Action::Start(Delivery {
             delivery,
             id,
@@ -388,7 +402,7 @@ impl Manager {
         let Some(message) = self.messages.get_mut(&id) else {
             return;
         };
-        let action = message.action(step, id, &what);
+        let action = message.action(step, id, &what, self.settings.lifetime);
         message.work.get_or_insert_default().busy = true;
         let serial = Some(message.serial);
         self.steps.insert(step, Doing { id, serial, what });

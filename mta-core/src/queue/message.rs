@@ -1,7 +1,7 @@
 //! One message in the manager: what waits, what runs and which storage step comes next (INTERNALS §2).
 
 use super::action::{Action, Pending, PerChannel, Step};
-use crate::bounce::Failure;
+use crate::bounce::{Failure, Notice};
 use crate::ports::spool::MessageId;
 use crate::rewrite::Channel;
 use crate::{Address, Unix, verp};
@@ -52,6 +52,8 @@ pub(super) struct Pass {
     pub(super) next: Unix,
     /// A deferral is a failure now.
     pub(super) dying: bool,
+    /// Seconds since the message's birth.
+    pub(super) age: u64,
     /// Somebody was deferred.
     pub(super) deferred: bool,
     /// The shutdown took away deliveries that had not started.
@@ -75,6 +77,8 @@ pub(super) struct Work {
     pub(super) sender: Address,
     /// Failures that are not in the bounce text yet.
     pub(super) failures: Vec<Failed>,
+    /// What the sender is to hear and was not told yet.
+    pub(super) notices: Vec<Notice>,
     /// Recipients that are to be marked as done.
     pub(super) marks: PerChannel<Vec<u64>>,
     /// One of this message's steps is being carried out.
@@ -105,6 +109,7 @@ pub(super) enum What {
     Preprocess,
     Load(Channel),
     Append(Vec<Failed>),
+    Notify(Vec<Notice>),
     Mark(Channel, Vec<u64>),
     SendBounce,
     ClearBounce,
@@ -135,7 +140,7 @@ impl Message {
     /// Returns what is to be done next for this message, and takes it out of the message.
     ///
     /// The order is what makes a crash harmless: a failure is on record before its recipient is
-    /// marked, all marks are made before the channel is closed, the bounce is queued before its
+    /// marked, a success is told of before that, all marks are made before the channel is closed, the bounce is queued before its
     /// text goes, and only then the message goes.
     pub(super) fn next(&mut self, now: Unix) -> Next {
         let Some(work) = self.work.as_deref_mut() else {
@@ -146,6 +151,14 @@ impl Message {
         }
         if !work.failures.is_empty() {
             return Next::Do(What::Append(std::mem::take(&mut work.failures)));
+        }
+        if let Some(first) = work.notices.first() {
+            let delay = first.told.is_delay();
+            let (now, later) = std::mem::take(&mut work.notices)
+                .into_iter()
+                .partition(|notice| notice.told.is_delay() == delay);
+            work.notices = later;
+            return Next::Do(What::Notify(now));
         }
         for channel in Channel::ALL {
             let marks = work.marks.of_mut(channel);
@@ -218,7 +231,12 @@ impl Message {
     }
 
     /// Returns the action that carries a step out.
-    pub(super) fn action(&self, step: Step, id: MessageId, what: &What) -> Action {
+    pub(super) fn action(&self, step: Step, id: MessageId, what: &What, lifetime: u64) -> Action {
+        let sender = || {
+            self.work
+                .as_ref()
+                .map_or_else(Address::null, |w| w.sender.clone())
+        };
         match what {
             What::Preprocess => Action::Preprocess { step, id },
             What::Load(channel) => Action::Load {
@@ -241,10 +259,15 @@ impl Message {
                 step,
                 id,
                 birth: self.birth,
-                sender: self
-                    .work
-                    .as_ref()
-                    .map_or_else(Address::null, |w| w.sender.clone()),
+                sender: sender(),
+            },
+            What::Notify(notices) => Action::Notify {
+                step,
+                id,
+                birth: self.birth,
+                sender: sender(),
+                until: self.birth + lifetime,
+                notices: notices.clone(),
             },
             What::ClearBounce => Action::ClearBounce { step, id },
             What::Finish => Action::Finish { step, id },
@@ -271,6 +294,7 @@ impl Message {
         }
         let work = self.work.get_or_insert_default();
         work.failures.clear();
+        work.notices.clear();
         work.stalled = None;
     }
 
@@ -283,6 +307,10 @@ impl Message {
             What::Append(mut failures) => {
                 failures.append(&mut work.failures);
                 work.failures = failures;
+            }
+            What::Notify(mut notices) => {
+                notices.append(&mut work.notices);
+                work.notices = notices;
             }
             What::Mark(channel, mut offsets) => work.marks.of_mut(channel).append(&mut offsets),
             _ => {}

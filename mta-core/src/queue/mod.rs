@@ -20,6 +20,8 @@ mod inputs;
 mod lines;
 mod manager;
 mod message;
+mod notify;
+mod params;
 
 pub use action::{
     Action, Delivery, DeliveryId, Loaded, Pending, PerChannel, Preprocessed, Recovered, Step,
@@ -27,3 +29,5 @@ pub use action::{
 };
 pub use inputs::REPORT_MAX;
 pub use manager::{Manager, Settings, Status};
+pub use notify::DELAY_ASKED;
+pub use params::attach;

@@ -1,7 +1,7 @@
 //! Bounces: records, status codes, and whole bounce messages read back (QSBMF, RFC 3464, RFC 6522).
 
 use mta_core::bounce::{Bounce, FULL_COPY_MAX, LINE_MAX, Original, Scan, Settings, record, status};
-use mta_core::envelope::{Body, MailParams, Ret};
+use mta_core::envelope::{Body, MailParams, RcptParams, Recipient, Ret};
 use mta_core::{Address, Unix};
 
 fn settings() -> Settings {
@@ -25,6 +25,7 @@ const MESSAGE: &[u8] =
 struct Case<'a> {
     sender: &'a str,
     params: MailParams,
+    recipients: Vec<Recipient>,
     message: &'a [u8],
     failures: Vec<u8>,
 }
@@ -34,6 +35,7 @@ impl Default for Case<'_> {
         Self {
             sender: "joe@far.example",
             params: MailParams::default(),
+            recipients: Vec::new(),
             message: MESSAGE,
             failures: record(
                 &address("x@mx.example"),
@@ -52,6 +54,7 @@ impl Case<'_> {
         let original = Original {
             sender: &address(self.sender),
             params: &self.params,
+            recipients: &self.recipients,
             birth: Unix(86_400),
             scan: &scan,
             failures: &self.failures,
@@ -307,6 +310,7 @@ fn what_is_8_bit_says_so() {
             },
             message: row.message,
             failures: record(&address("x@y"), row.text),
+            recipients: Vec::new(),
         };
         let (bounce, text) = case.sent(&settings());
         assert!(text.contains(row.has), "{}: {text}", row.name);
@@ -491,5 +495,42 @@ fn a_scan_does_not_depend_on_the_chunks() {
                 "{name}/{size}"
             );
         }
+    }
+}
+
+#[test]
+fn an_original_recipient_is_named_where_one_came_along() {
+    let table: &[(&str, &str, Option<&str>)] = &[
+        (
+            "plain",
+            "rfc822;joe+2Bx@far.example",
+            Some("rfc822; joe+x@far.example"),
+        ),
+        ("no type", "joe@far.example", None),
+        ("a line in it", "rfc822;joe+0AX-Evil:", None),
+        ("torn", "rfc822;joe+2", None),
+        ("not ASCII", "utf-8;jos\u{e9}@far.example", None),
+        (
+            "hidden",
+            "utf-8;jos+5Cx{E9}@far.example",
+            Some("utf-8; jos\\x{E9}@far.example"),
+        ),
+    ];
+    for (name, orcpt, wanted) in table {
+        let params = RcptParams {
+            notify: None,
+            orcpt: Some(orcpt.as_bytes().to_vec()),
+        };
+        let case = Case {
+            recipients: vec![Recipient {
+                address: address("x@mx.example"),
+                params,
+            }],
+            ..Case::default()
+        };
+        let (_, text) = case.sent(&settings());
+        let shown = wanted.map_or(String::new(), |w| format!("Original-Recipient: {w}\n"));
+        let group = format!("\n\n{shown}Final-Recipient: rfc822; x@mx.example\nAction: failed\n");
+        assert!(text.contains(&group), "{name}: {text}");
     }
 }

@@ -61,13 +61,7 @@ impl<F: Files> Queue<F> {
                 _ => return Err(records.broken("expected T and D records")),
             };
             let address = address(record.value);
-            visit(
-                Pending {
-                    offset: record.offset,
-                    address,
-                },
-                done,
-            );
+            visit(Pending::new(record.offset, address), done);
         }
         Ok(())
     }

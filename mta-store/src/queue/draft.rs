@@ -1,7 +1,7 @@
 //! A message on its way into the queue: states S1 to S4 (qmail-queue(8), INTERNALS).
 
 use super::error::{At, QueueError};
-use super::params::{self, Binding};
+use super::params::{self, Binding, Params};
 use super::records::Writer;
 use super::stock::{AtWork, Placed};
 use super::{Queue, limits};
@@ -177,7 +177,8 @@ impl<F: Files> Draft<F> {
         let stat = self.file.stat().at("describe", &self.mess())?;
         let file = self.create_over_stale(&path, 0o600)?;
         let mut out = Writer::new(&file, &path);
-        params::write(&mut out, &Binding::new(&stat, &self.received), envelope)?;
+        let binding = Binding::new(&stat, &self.received);
+        params::write(&mut out, &binding, &Params::of(envelope))?;
         out.finish()?;
         Ok(Some(self.queue.syncs().mark(&path)))
     }

@@ -18,6 +18,9 @@ pub const INFO: usize = RECORD + 1;
 /// The most bytes of failure text that go into one bounce; what is beyond is left out.
 pub const BOUNCE: usize = 1 << 20;
 
+/// How many orders about other routes one message keeps.
+pub const REROUTES: usize = 100;
+
 /// The first bytes of a message that identify it: its Received line, cut here.
 pub const RECEIVED: usize = 4096;
 

@@ -24,6 +24,7 @@ mod layout;
 pub mod limits;
 mod message;
 mod params;
+mod params_edit;
 mod preprocess;
 mod quarantine;
 mod records;
@@ -37,7 +38,7 @@ pub use layout::{Layout, SPLIT};
 pub use message::{Info, Message, MessageReader};
 pub use mta_core::ports::spool::MessageId;
 pub use mta_core::queue::Pending;
-pub use params::{Params, RecipientParams};
+pub use params::{Params, Reroute};
 pub use preprocess::Preprocessed;
 pub use quarantine::Quarantined;
 pub use recover::{Recovered, Standing};
@@ -47,8 +48,8 @@ use crate::files::{Access, Files, OpenFile, Wait};
 use dirsync::Syncs;
 use error::At;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::{Arc, Mutex};
 
 /// A queue directory; clones share it.
 ///
@@ -106,6 +107,8 @@ struct Inner<F: Files> {
     stock: stock::Stock<F>,
     /// Whether no envelope without its message can be there any more.
     recovered: AtomicBool,
+    /// Held while a file in params/ is replaced.
+    editing: Mutex<()>,
 }
 
 /// The right to preprocess, deliver and remove; given back when dropped.
@@ -170,6 +173,7 @@ impl<F: Files> Queue<F> {
                 serial: AtomicU64::new(1),
                 stock: stock::Stock::default(),
                 recovered: AtomicBool::new(false),
+                editing: Mutex::new(()),
             }),
         }
     }

@@ -3,35 +3,58 @@
 //! NUL-ended records, like an envelope's: `V1`, `I` with what binds the file to its message, then
 //! `B7` or `B8` for BODY, `U` for SMTPUTF8, `RF` or `RH` for RET, `E` with ENVID; for each recipient
 //! that has parameters `T` with its address, then `N` with the letters S, F, D (none is NEVER) and
-//! `O` with ORCPT; and `.` at the end. A message number is an inode number and comes back within
+//! `O` with ORCPT; and `.` at the end. What is added while the message is queued stands before the
+//! first `T`: `H` where it is held, `X` with a domain and the hosts that its mail goes to instead,
+//! tabs between them (an empty domain is every one), `W` with `l` or `r` and the place of a
+//! recipient of whose delay its sender knows. A message number is an inode number and comes back within
 //! milliseconds, so a file that does not match its message is worth nothing.
 
 use super::error::{At, QueueError};
 use super::records::{Records, Writer};
 use super::{Queue, limits};
 use crate::files::{Files, OpenFile, Stat};
-use mta_core::envelope::{Body, MailParams, Notify, RcptParams, Ret};
+use mta_core::envelope::{Body, MailParams, Notify, RcptParams, Recipient, Ret};
 use mta_core::ports::spool::MessageId;
+use mta_core::rewrite::Channel;
 use mta_core::{Address, Envelope};
+use std::collections::BTreeSet;
 
-/// The parameters that came with a message.
+/// The parameters that came with a message, and what was decided about it since.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Params {
     /// Those of MAIL.
     pub mail: MailParams,
-    /// Those of RCPT, of the recipients that had any.
-    pub recipients: Vec<RecipientParams>,
+    /// Those of RCPT, of the recipients that had any, under their forward-paths as they were given,
+    /// before any rewriting.
+    pub recipients: Vec<Recipient>,
+    /// An administrator wants the message not to be delivered for now.
+    pub held: bool,
+    /// Where an administrator wants the message to go instead.
+    pub reroutes: Vec<Reroute>,
+    /// The recipients, by channel and place, of whose delay the sender was told.
+    pub warned: BTreeSet<(Channel, u64)>,
 }
 
-/// The parameters of one recipient.
+/// Other hosts for mail to a domain.
 #[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct RecipientParams {
-    /// The forward-path as it was given, before any rewriting.
-    pub address: Address,
-    /// What RCPT said.
-    pub params: RcptParams,
+#[expect(clippy::exhaustive_structs, reason = "callers fill in both parts")]
+pub struct Reroute {
+    /// The domain, in any case; empty for all.
+    pub domain: Vec<u8>,
+    /// The hosts in the order in which they are tried, each as the relay of a line in smtproutes.
+    pub hosts: Vec<Vec<u8>>,
+}
+
+impl Params {
+    /// Returns the hosts that mail to a domain goes to instead, the latest order first.
+    #[must_use]
+    pub fn rerouted(&self, domain: &[u8]) -> Option<&[Vec<u8>]> {
+        let fits =
+            |one: &&Reroute| one.domain.is_empty() || one.domain.eq_ignore_ascii_case(domain);
+        let found = self.reroutes.iter().rev().find(fits);
+        found.map(|one| one.hosts.as_slice())
+    }
 }
 
 /// What tells a message from another with the same number.
@@ -66,11 +89,23 @@ fn fnv1a(bytes: &[u8]) -> u128 {
 
 /// Tells whether an envelope has anything that needs the file.
 pub(super) fn needed(envelope: &Envelope) -> bool {
-    envelope.params != MailParams::default()
-        || envelope
-            .recipients
-            .iter()
-            .any(|to| to.params != RcptParams::default())
+    envelope.params != MailParams::default() || envelope.recipients.iter().any(has_params)
+}
+
+fn has_params(to: &Recipient) -> bool {
+    to.params != RcptParams::default()
+}
+
+impl Params {
+    /// Keeps what came with an envelope.
+    pub(super) fn of(envelope: &Envelope) -> Self {
+        let recipients = envelope.recipients.iter();
+        Self {
+            mail: envelope.params.clone(),
+            recipients: recipients.filter(|to| has_params(to)).cloned().collect(),
+            ..Self::default()
+        }
+    }
 }
 
 /// Refuses what the records cannot hold.
@@ -93,11 +128,11 @@ pub(super) fn check(envelope: &Envelope) -> Result<(), QueueError> {
 pub(super) fn write<H: OpenFile>(
     out: &mut Writer<'_, H>,
     binding: &Binding,
-    envelope: &Envelope,
+    params: &Params,
 ) -> Result<(), QueueError> {
     out.record(b'V', b"1")?;
     out.record(b'I', &binding.0)?;
-    let mail = &envelope.params;
+    let mail = &params.mail;
     match mail.body {
         Some(Body::SevenBit) => out.record(b'B', b"7")?,
         Some(Body::EightBit) => out.record(b'B', b"8")?,
@@ -114,13 +149,31 @@ pub(super) fn write<H: OpenFile>(
     if let Some(envid) = &mail.envid {
         out.record(b'E', envid)?;
     }
-    for to in &envelope.recipients {
-        if to.params != RcptParams::default() {
-            out.record(b'T', to.address.as_bytes())?;
-            write_recipient(out, &to.params)?;
-        }
+    write_orders(out, params)?;
+    for to in &params.recipients {
+        out.record(b'T', to.address.as_bytes())?;
+        write_recipient(out, &to.params)?;
     }
     out.record(b'.', b"")
+}
+
+fn write_orders<H: OpenFile>(out: &mut Writer<'_, H>, params: &Params) -> Result<(), QueueError> {
+    if params.held {
+        out.record(b'H', b"")?;
+    }
+    for one in &params.reroutes {
+        let mut words = vec![one.domain.as_slice()];
+        words.extend(one.hosts.iter().map(Vec::as_slice));
+        out.record(b'X', &words.join(&b'\t'))?;
+    }
+    for (channel, offset) in &params.warned {
+        let letter = match channel {
+            Channel::Local => 'l',
+            Channel::Remote => 'r',
+        };
+        out.record(b'W', format!("{letter}{offset}").as_bytes())?;
+    }
+    Ok(())
 }
 
 fn write_recipient<H: OpenFile>(
@@ -182,7 +235,7 @@ impl<F: Files> Queue<F> {
         }
     }
 
-    fn binding(&self, id: MessageId) -> Result<Binding, QueueError> {
+    pub(super) fn binding(&self, id: MessageId) -> Result<Binding, QueueError> {
         let path = self.paths().mess(id);
         let mess = self.open_regular(&path)?;
         let stat = mess.stat().at("describe", &path)?;
@@ -221,6 +274,7 @@ fn read<H: OpenFile>(
             }
             b'.' => return Ok(bound.then_some(params)),
             b'T' | b'N' | b'O' => recipient(&mut params.recipients, record.letter, value),
+            b'H' | b'X' | b'W' => order(&mut params, record.letter, value),
             letter => mail(&mut params.mail, letter, value),
         };
         if !understood {
@@ -244,13 +298,39 @@ fn mail(mail: &mut MailParams, letter: u8, value: &[u8]) -> bool {
     true
 }
 
-fn recipient(recipients: &mut Vec<RecipientParams>, letter: u8, value: &[u8]) -> bool {
+fn order(params: &mut Params, letter: u8, value: &[u8]) -> bool {
+    match (letter, value) {
+        (b'H', b"") => params.held = true,
+        (b'X', value) => {
+            let mut words = value.split(|&b| b == b'\t').map(<[u8]>::to_vec);
+            let domain = words.next().unwrap_or_default();
+            let hosts = words.collect();
+            params.reroutes.push(Reroute { domain, hosts });
+        }
+        (b'W', [letter, digits @ ..]) => {
+            let channel = match letter {
+                b'l' => Channel::Local,
+                b'r' => Channel::Remote,
+                _ => return false,
+            };
+            let offset = std::str::from_utf8(digits)
+                .ok()
+                .and_then(|d| d.parse().ok());
+            let Some(offset) = offset else { return false };
+            params.warned.insert((channel, offset));
+        }
+        _ => return false,
+    }
+    params.reroutes.len() <= limits::REROUTES && params.warned.len() as u64 <= limits::RECIPIENTS
+}
+
+fn recipient(recipients: &mut Vec<Recipient>, letter: u8, value: &[u8]) -> bool {
     if letter == b'T' {
         let Ok(address) = Address::new(value) else {
             return false;
         };
         let params = RcptParams::default();
-        recipients.push(RecipientParams { address, params });
+        recipients.push(Recipient { address, params });
         return recipients.len() as u64 <= limits::RECIPIENTS;
     }
     let Some(last) = recipients.last_mut() else {

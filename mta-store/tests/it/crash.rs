@@ -120,3 +120,73 @@ fn a_queue_that_does_not_sync_is_caught_losing_mail() {
         assert!(!census.failures.is_empty(), "{lie:?} went unnoticed");
     }
 }
+
+#[test]
+fn parameters_that_are_replaced_are_the_old_ones_or_the_new_ones() {
+    let files = life::fresh();
+    let queue = life::open(files.clone());
+    let diary = Diary::new(&files);
+    let letter = diary.letter("kept", &["a@local", "b@remote"], true);
+    diary.send(&queue, letter).unwrap();
+    let id = diary.get(letter).id.unwrap();
+    queue.preprocess(id, life::NOW, &mut life::route).unwrap();
+    let came = queue.params(id).unwrap();
+    assert_ne!(came, Default::default(), "there is something to lose");
+    files.settle();
+    files.record();
+    queue
+        .change_params(id, |params| params.held = true)
+        .unwrap();
+    let held_from = files.calls();
+    // The old file's inode finds another owner.
+    let other = diary.letter("other", &["c@local"], false);
+    diary.send(&queue, other).unwrap();
+    queue
+        .change_params(id, |params| params.held = false)
+        .unwrap();
+    let free_from = files.calls();
+    diary
+        .send(&queue, diary.letter("third", &["d@local"], false))
+        .unwrap();
+    let mut seen = [0; 2];
+    for photo in files.photos() {
+        for after in photo.crash.some(200, photo.before) {
+            let now = life::open(after).params(id).unwrap();
+            assert_eq!((&now.mail, &now.recipients), (&came.mail, &came.recipients));
+            let calls = photo.before - 1;
+            if calls >= free_from {
+                assert!(!now.held, "before call {}", photo.before);
+            } else if calls >= held_from && now.held {
+                seen[0] += 1;
+            } else if calls < held_from {
+                seen[1] += usize::from(!now.held);
+            }
+        }
+    }
+    assert!(seen.iter().all(|&n| n > 0), "{seen:?}");
+}
+
+#[test]
+fn parameters_survive_every_failing_call_of_their_change() {
+    use mta_store::files::sim::Fault;
+    for fault in [Fault::Io, Fault::NoSpace, Fault::ShortWrite] {
+        for call in 1..40 {
+            let files = life::fresh();
+            let queue = life::open(files.clone());
+            let diary = Diary::new(&files);
+            let letter = diary.letter("kept", &["a@local"], true);
+            diary.send(&queue, letter).unwrap();
+            let id = diary.get(letter).id.unwrap();
+            queue.preprocess(id, life::NOW, &mut life::route).unwrap();
+            let came = queue.params(id).unwrap();
+            files.inject(files.calls() + call, fault);
+            let changed = queue.change_params(id, |params| params.held = true);
+            files.heal();
+            let now = queue.params(id).unwrap();
+            assert_eq!(now.mail, came.mail, "{fault:?} at {call}");
+            if changed.is_ok() {
+                assert!(now.held, "{fault:?} at {call}: a false success");
+            }
+        }
+    }
+}

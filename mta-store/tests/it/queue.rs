@@ -6,7 +6,7 @@ use mta_core::envelope::{Body, MailParams, Notify, RcptParams, Recipient, Ret};
 use mta_core::rewrite::Channel;
 use mta_core::{Envelope, Unix};
 use mta_store::files::{Files, OpenFile, RealFiles, SimFiles};
-use mta_store::queue::{MessageId, Origin, Queue, QueueError, limits};
+use mta_store::queue::{MessageId, Origin, Queue, QueueError, Reroute, limits};
 use std::io::Read;
 use std::path::Path;
 use std::sync::Arc;
@@ -219,6 +219,48 @@ fn parameters_come_back_with_their_message() {
             .map(|r| (&r.address, &r.params))
             .collect::<Vec<_>>()
     );
+}
+
+#[test]
+fn what_is_decided_later_is_kept_beside_the_parameters() {
+    let (files, queue) = sim();
+    let envelope = with_params();
+    let id = send(&queue, b"Received: (one)\n\nx\n", &envelope);
+    queue.preprocess(id, NOW, &mut route).unwrap();
+    let came = queue.params(id).unwrap();
+    let reroute = |domain: &[u8], host: &[u8]| Reroute {
+        domain: domain.to_vec(),
+        hosts: vec![host.to_vec(), b"[192.0.2.1]:26".to_vec()],
+    };
+    let set = queue.change_params(id, |params| {
+        params.held = true;
+        params.reroutes.push(reroute(b"", b"all.example"));
+        params
+            .reroutes
+            .push(reroute(b"Far.example", b"far.example:25"));
+        params.warned.insert((Channel::Remote, 17));
+        params.warned.insert((Channel::Local, 0));
+    });
+    set.unwrap();
+    let now = queue.params(id).unwrap();
+    assert_eq!((&now.mail, &now.recipients), (&came.mail, &came.recipients));
+    assert!(now.held);
+    let first = |domain: &[u8]| now.rerouted(domain).unwrap()[0].clone();
+    assert_eq!(first(b"far.EXAMPLE"), b"far.example:25");
+    assert_eq!(first(b"other.example"), b"all.example");
+    let warned: Vec<_> = now.warned.iter().copied().collect();
+    assert_eq!(warned, [(Channel::Local, 0), (Channel::Remote, 17)]);
+    let tab = queue.change_params(id, |params| params.reroutes.push(reroute(b"a\tb", b"c")));
+    assert!(matches!(tab, Err(QueueError::Envelope(_))), "{tab:?}");
+    assert_eq!(queue.params(id).unwrap(), now);
+    queue
+        .change_params(id, |params| *params = Default::default())
+        .unwrap();
+    let path = queue.layout().params(id);
+    assert!(!files.exists(&path).unwrap(), "nothing is left to say");
+    queue.remove(id).unwrap();
+    let gone = queue.change_params(id, |params| params.held = true);
+    assert!(matches!(gone, Err(QueueError::Gone(_))), "{gone:?}");
 }
 
 #[test]

@@ -1,9 +1,11 @@
 //! `HOME/mtad.toml`: what qmail put on command lines (listeners, limits); what qmail has a control file for stands in control/.
 
 mod network;
+mod notices;
 mod settings;
 
 pub use network::{Network, NoNetwork, hold_everything};
+pub use notices::Notices;
 pub use settings::{Config, Dns, Limits, MissingRcptHosts, Testing, Timeouts};
 
 use crate::Failure;

@@ -1,6 +1,6 @@
 //! The settings of mtad.toml with their defaults, each in one place.
 
-use super::Network;
+use super::{Network, Notices};
 use mta_core::control::Matching;
 use mta_core::policy::{self, Settings, SourceRoutes};
 use serde::Deserialize;
@@ -53,6 +53,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long things may take, in seconds.
     pub timeouts: Timeouts,
+    /// What senders are told besides failures.
+    pub notices: Notices,
     /// Who answers DNS questions.
     pub dns: Dns,
     /// What only tests need.
@@ -173,6 +175,7 @@ impl Default for Config {
             defaultdelivery: "./Mailbox".to_owned(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            notices: Notices::default(),
             dns: Dns::default(),
             testing: Testing::default(),
         }

@@ -18,6 +18,7 @@ use crate::requests::Request;
 use crate::server::Server;
 use crate::stop::{Phase, Stop};
 use driver::Clock;
+use mta_core::envelope::Recipient;
 use mta_core::ports::spool::MessageId;
 use mta_core::queue::{Action, Delivery, Manager, PerChannel, Recovered, Settings};
 use mta_core::report::Report;
@@ -194,15 +195,16 @@ impl Engine {
                     } = delivery;
                     let now = Clock::unix();
                     let reports = pool.run(move || {
-                        let deliver = |recipient| {
+                        let deliver = |to: Recipient| {
                             let (sender, host) = (sender.clone(), host.clone());
-                            local.deliver(&Job {
+                            let job = Job {
                                 id,
                                 sender,
-                                recipient,
+                                recipient: to.address,
                                 host,
                                 now,
-                            })
+                            };
+                            local.deliver(&job, &to.params)
                         };
                         recipients.into_iter().map(deliver).collect()
                     });
@@ -229,6 +231,8 @@ fn settings(server: &Server) -> Settings {
         ),
         lifetime: controls.queuelifetime,
         recipients: server.config.limits.remote_recipients,
+        delay_asked: server.config.notices.delay_asked(),
+        delay_unasked: server.config.notices.delay_unasked(),
         ..Settings::default()
     }
 }

@@ -4,10 +4,11 @@ use super::{Answer, Engine, News};
 use crate::bounce::{self, Bounced};
 use crate::log;
 use driver::Clock;
-use mta_core::bounce::{Failure, record};
+use mta_core::Unix;
+use mta_core::bounce::{Failure, Notice, record};
 use mta_core::ports::spool::MessageId;
-use mta_core::queue::{Action, Loaded, Pending, PerChannel, Preprocessed, Step, Trouble};
-use mta_core::rewrite::Channel;
+use mta_core::queue::{Action, Loaded, PerChannel, Preprocessed, Step, Trouble, attach};
+use mta_core::rewrite::{Channel, Routing};
 use mta_store::files::RealFiles;
 use mta_store::queue::{Queue, QueueError};
 
@@ -19,9 +20,10 @@ impl Engine {
         match action {
             Action::Preprocess { step, id } => self.preprocess(step, id),
             Action::Load { step, id, channel } => {
+                let snapshot = self.server.snapshot();
                 self.on_store(
                     id,
-                    move |queue| load(queue, id, channel),
+                    move |queue| load(queue, &snapshot.controls.routing, id, channel),
                     move |done| Answer::Loaded(step, done),
                 );
             }
@@ -44,6 +46,14 @@ impl Engine {
             } => {
                 self.send_bounce(step, Bounced { id, birth, sender });
             }
+            Action::Notify {
+                step,
+                id,
+                birth,
+                sender,
+                until,
+                notices,
+            } => self.notify(step, Bounced { id, birth, sender }, until, notices),
             Action::ClearBounce { step, id } => {
                 self.plain(step, id, move |queue| queue.clear_bounce(id))
             }
@@ -114,6 +124,25 @@ impl Engine {
         self.on_store(id, work, move |done| Answer::BounceSent(step, done));
     }
 
+    /// Keeps whom a delay was told of before telling it: nobody is to hear of it twice.
+    fn notify(&self, step: Step, about: Bounced, until: Unix, notices: Vec<Notice>) {
+        let (snapshot, origin) = (self.server.snapshot(), self.origin);
+        let tell = self.tell.clone();
+        self.plain(step, about.id, move |queue| {
+            let delayed = notices.iter().filter(|one| one.told.is_delay());
+            let delayed: Vec<_> = delayed.map(|one| (one.channel, one.offset)).collect();
+            if !delayed.is_empty() {
+                queue.change_params(about.id, |params| params.warned.extend(delayed))?;
+            }
+            let now = Clock::unix();
+            let sent = bounce::notify(queue, (&snapshot, origin), &about, (&notices, until), now)?;
+            if let Some(id) = sent {
+                let _ = tell.send(News::Found(id));
+            }
+            Ok(())
+        });
+    }
+
     fn plain(
         &self,
         step: Step,
@@ -142,17 +171,20 @@ impl Engine {
     }
 }
 
-fn load(queue: &Files, id: MessageId, channel: Channel) -> Result<Loaded, QueueError> {
+fn load(
+    queue: &Files,
+    routing: &Routing,
+    id: MessageId,
+    channel: Channel,
+) -> Result<Loaded, QueueError> {
     let sender = queue.info(id)?.sender;
-    let pending = queue.pending(id, channel)?;
-    let pending = pending.into_iter().map(|one| Pending {
-        offset: one.offset,
-        address: one.address,
-    });
-    Ok(Loaded {
-        sender,
-        pending: pending.collect(),
-    })
+    let mut pending = queue.pending(id, channel)?;
+    let params = queue.params(id)?;
+    attach(&mut pending, &params.recipients, routing);
+    for one in &mut pending {
+        one.warned = params.warned.contains(&(channel, one.offset));
+    }
+    Ok(Loaded { sender, pending })
 }
 
 /// Puts a damaged message aside, so that it is looked at by a person and never again by us.

@@ -3,7 +3,8 @@
 use super::Delivery;
 use delivery::local::Forward;
 use mta_core::Envelope;
-use mta_core::envelope::{MailParams, Recipient};
+use mta_core::dotqmail::Onward;
+use mta_core::envelope::Recipient;
 use mta_core::ports::spool::MessageId;
 use mta_core::received::{Invoked, queue as received};
 use mta_core::report::Report;
@@ -15,8 +16,8 @@ const PIECE: usize = 32 * 1024;
 
 impl Delivery<'_> {
     /// Queues the message for others.
-    pub(super) fn forward(&self, forward: Forward) -> Result<MessageId, Report> {
-        let queued = self.inject(forward);
+    pub(super) fn forward(&self, forward: Forward, onward: Onward) -> Result<MessageId, Report> {
+        let queued = self.inject(forward, onward);
         let id = queued.map_err(|error| {
             tracing::warn!("unable to forward message {}: {error}", self.job.id);
             match error {
@@ -35,18 +36,18 @@ impl Delivery<'_> {
         Ok(id)
     }
 
-    fn inject(&self, forward: Forward) -> Result<MessageId, QueueError> {
+    fn inject(&self, forward: Forward, onward: Onward) -> Result<MessageId, QueueError> {
         let Self {
             local,
             job,
+            params,
             message,
         } = self;
-        // Whatever the body needs on its way it needs on the next one as well.
-        let came_with = local.queue.params(job.id)?.mail;
-        let params = MailParams {
-            body: came_with.body,
-            smtputf8: came_with.smtputf8,
-            ..MailParams::default()
+        let mail = onward.mail(&local.queue.params(job.id)?.mail);
+        let rcpt = onward.rcpt(params);
+        let recipient = |address| Recipient {
+            address,
+            params: rcpt.clone(),
         };
         let mut draft = local.queue.begin(local.origin, job.now)?;
         let line = received(local.origin.pid, Invoked::ByAlias, job.now);
@@ -70,12 +71,8 @@ impl Delivery<'_> {
         }
         draft.commit(&Envelope {
             reverse_path: forward.sender,
-            recipients: forward
-                .recipients
-                .into_iter()
-                .map(Recipient::from)
-                .collect(),
-            params,
+            recipients: forward.recipients.into_iter().map(recipient).collect(),
+            params: mail,
         })
     }
 }

@@ -23,9 +23,10 @@ pub use presence::HomeDirectory;
 use crate::accounts::Accounts;
 use crate::home::Home;
 use delivery::local::{Done, Tools, User, Work};
-use mta_core::dotqmail::cut_report;
+use mta_core::dotqmail::{Onward, cut_report};
+use mta_core::envelope::RcptParams;
 use mta_core::ports::spool::MessageId;
-use mta_core::report::{Outcome, Report};
+use mta_core::report::{Handover, Outcome, Report};
 use mta_store::files::RealFiles;
 use mta_store::queue::{Origin, Queue};
 use std::fs::File;
@@ -56,6 +57,8 @@ impl std::fmt::Debug for Local {
 struct Delivery<'a> {
     local: &'a Local,
     job: &'a Job,
+    /// What RCPT said of the recipient.
+    params: &'a RcptParams,
     /// Opened for reading only: programs get it as their standard input.
     message: File,
 }
@@ -82,7 +85,7 @@ impl Local {
 
     /// Delivers and says in qmail's words what came of it.
     #[must_use]
-    pub fn deliver(&self, job: &Job) -> Report {
+    pub fn deliver(&self, job: &Job, params: &RcptParams) -> Report {
         // The trash address: mail to it vanishes, as its users want.
         if job.recipient.local().is_empty() {
             return Report::success("");
@@ -97,10 +100,14 @@ impl Local {
         let delivery = Delivery {
             local: self,
             job,
+            params,
             message,
         };
         let report = delivery.run().unwrap_or_else(|report| report);
-        Report::new(report.outcome, cut_report(report.text))
+        Report {
+            text: cut_report(report.text),
+            ..report
+        }
     }
 }
 
@@ -133,16 +140,25 @@ impl Delivery<'_> {
         self.finish(done)
     }
 
-    /// Queues what is to be forwarded, now that all else has succeeded.
+    /// Queues what is to be forwarded, now that all else has succeeded. With it goes whatever its
+    /// sender asked to hear, as far as it is still the sender's.
     fn finish(&self, done: Done) -> Result<Report, Report> {
         let Done {
             mut said,
             mut did,
             forwards,
         } = done;
+        let others = forwards
+            .iter()
+            .map(|forward| forward.recipients.len())
+            .sum();
+        let kept = did.files > 0 || did.programs > 0;
+        let mut handover = Handover::Delivered;
         for forward in forwards {
+            let onward = Onward::new(&self.job.sender, &forward.sender, kept, others);
+            handover = onward.handover();
             let counts = forward.counts;
-            let queued = self.forward(forward).map_err(|report| {
+            let queued = self.forward(forward, onward).map_err(|report| {
                 let text = [&*said, &report.text].concat();
                 Report::new(report.outcome, text)
             })?;
@@ -151,6 +167,6 @@ impl Delivery<'_> {
             }
         }
         said.extend_from_slice(did.to_string().as_bytes());
-        Ok(Report::success(said))
+        Ok(Report::success(said).with(handover))
     }
 }

@@ -9,7 +9,7 @@ pub use pool::Idle;
 use crate::server::Server;
 use delivery::remote::Way;
 use driver::{Clock, Link};
-use mta_core::envelope::{MailParams, Recipient};
+use mta_core::envelope::MailParams;
 use mta_core::mx::{Own, Target};
 use mta_core::ports::Resolver;
 use mta_core::queue::Delivery;
@@ -81,11 +81,7 @@ impl Remote {
         let (body, params) = self.open(delivery.id).await?;
         let transaction = Transaction {
             from: delivery.sender,
-            recipients: delivery
-                .recipients
-                .into_iter()
-                .map(Recipient::from)
-                .collect(),
+            recipients: delivery.recipients,
             params,
             // Line ends grow on the wire; about so many lines is usual for mail.
             size: Some(body.len().saturating_add(body.len() / 40)),

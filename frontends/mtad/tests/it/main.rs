@@ -4,6 +4,7 @@
 mod bad_input;
 mod commands;
 mod delivery;
+mod dsn;
 mod kit;
 mod lifetime;
 mod local;

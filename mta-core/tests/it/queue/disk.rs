@@ -1,5 +1,6 @@
 //! The disk of the simulated world: what the queue holds, and what an action does to it.
 
+use super::stage::params;
 use super::world::Dice;
 use mta_core::ports::spool::MessageId;
 use mta_core::queue::{Action, Loaded, Manager, Pending, PerChannel, Preprocessed, Step, Trouble};
@@ -25,6 +26,7 @@ pub(super) struct Stored {
     lists: [Vec<(Address, bool)>; 2],
     times: [Unix; 2],
     pub(super) failures: Vec<Token>,
+    warned: BTreeSet<(Channel, u64)>,
 }
 
 impl Stored {
@@ -44,6 +46,8 @@ pub(super) struct Disk {
     /// Told about in a bounce, in a discarded triple bounce, or put aside with a broken message.
     told: BTreeSet<Token>,
     bounces: u64,
+    /// Those whose success was told of.
+    noticed: BTreeSet<Token>,
 }
 
 /// What the store says to the manager, later.
@@ -84,9 +88,17 @@ impl Disk {
     pub(super) fn accept(&mut self, dice: &mut Dice, number: usize) {
         let sender = ["s@x", "", "#@[]", "l-@x-@[]"][dice.below(4)];
         let recipient =
-            |n: usize, host: &str| Address::new(format!("r{number}.{n}@{host}")).unwrap();
+            |n: usize, host: &str| Address::new(format!("r{number}.{n}{host}")).unwrap();
+        let hosts = [
+            "@here",
+            "@one",
+            "@two",
+            "+all@here",
+            "+all@one",
+            "+never@one",
+        ];
         let recipients = (0..dice.below(6))
-            .map(|n| recipient(n, ["here", "one", "two"][dice.below(3)]))
+            .map(|n| recipient(n, hosts[dice.below(6)]))
             .collect();
         let sender = Address::new(sender).unwrap();
         self.put(Queued { sender, recipients });
@@ -139,8 +151,17 @@ impl Disk {
             Action::MarkDone {
                 channel, offsets, ..
             } => {
-                for at in offsets {
-                    message.lists[index(channel)][usize::try_from(at).unwrap()].1 = true;
+                mark(message, channel, &offsets, &self.noticed, &mut self.told);
+            }
+            Action::Notify { notices, .. } => {
+                assert!(is_tellable(&message.sender), "there is nobody to be told");
+                for one in notices {
+                    if one.told.is_delay() {
+                        let new = message.warned.insert((one.channel, one.offset));
+                        assert!(new, "{:?} is told of twice", one.recipient);
+                    } else {
+                        self.noticed.insert(one.recipient.as_bytes().to_vec());
+                    }
                 }
             }
             Action::AppendBounce { failures, .. } => {
@@ -182,6 +203,7 @@ impl Disk {
                 lists: [local, remote],
                 times: [now; 2],
                 failures: Vec::new(),
+                warned: BTreeSet::new(),
             },
         );
         let found = Preprocessed {
@@ -237,12 +259,44 @@ impl Disk {
     }
 }
 
+/// Marks recipients as done; whoever was to be told must have been.
+fn mark(
+    message: &mut Stored,
+    channel: Channel,
+    offsets: &[u64],
+    noticed: &BTreeSet<Token>,
+    silenced: &mut BTreeSet<Token>,
+) {
+    let tellable = is_tellable(&message.sender);
+    for &at in offsets {
+        let one = &mut message.lists[index(channel)][usize::try_from(at).unwrap()];
+        one.1 = true;
+        let token = one.0.as_bytes().to_vec();
+        let notify = params(&one.0).notify.filter(|_| tellable);
+        let reported = message.failures.contains(&token);
+        if notify.is_some_and(|n| n.success) {
+            let told = reported || noticed.contains(&token);
+            assert!(told, "{:?} is marked and nobody was told", one.0);
+        }
+        if notify.is_some_and(|n| !n.failure) {
+            assert!(!reported, "{:?} is told of against its will", one.0);
+            silenced.insert(token);
+        }
+    }
+}
+
+fn is_tellable(sender: &Address) -> bool {
+    let sender = verp::bounce_address(sender);
+    !sender.is_null() && sender.as_bytes() != verp::DOUBLE_BOUNCE_SENDER
+}
+
 fn load(message: &Stored, channel: Channel) -> Loaded {
     let list = (0..).zip(&message.lists[index(channel)]);
     let open = list.filter(|(_, (_, done))| !done);
     let pending = open.map(|(offset, (address, _))| Pending {
-        offset,
-        address: address.clone(),
+        params: params(address),
+        warned: message.warned.contains(&(channel, offset)),
+        ..Pending::new(offset, address.clone())
     });
     Loaded {
         sender: message.sender.clone(),
@@ -256,6 +310,7 @@ fn names(action: &Action) -> (Step, MessageId) {
         | Action::Load { step, id, .. }
         | Action::MarkDone { step, id, .. }
         | Action::AppendBounce { step, id, .. }
+        | Action::Notify { step, id, .. }
         | Action::SendBounce { step, id, .. }
         | Action::ClearBounce { step, id }
         | Action::Finish { step, id }

@@ -116,6 +116,71 @@ const SCENES: &[Scene] = &[
         ],
     },
     Scene {
+        name: "a success is told of before its mark, and only by who is the last to know",
+        sender: "s@x",
+        recipients: &[
+            "joe+all@here",
+            "b+all@one",
+            "dsn+all@one",
+            "c+never@one",
+            "d@one",
+        ],
+        plot: &[
+            "starting delivery 1: msg 7 to local joe+all@here",
+            "[s@x -> joe+all@here]",
+            "delivery 1: success: ok/",
+            "[delivered joe+all@here]",
+            "notice msg 7: delivered",
+            "[mark [0]]",
+            "starting delivery 2: msg 7 to remote b+all@one",
+            "starting delivery 3: msg 7 to remote dsn+all@one",
+            "starting delivery 4: msg 7 to remote c+never@one",
+            "starting delivery 5: msg 7 to remote d@one",
+            "[s@x -> b+all@one dsn+all@one c+never@one d@one]",
+            "delivery 2: success: ok/",
+            "delivery 3: success: ok/",
+            "delivery 4: success: ok/",
+            "delivery 5: success: ok/",
+            "[relayed b+all@one]",
+            "notice msg 7: relayed",
+            "[mark [1, 2, 3, 0]]",
+            "end msg 7",
+            "[finish]",
+        ],
+    },
+    Scene {
+        name: "a failure that nobody wants to hear of is marked and not reported",
+        sender: "s@x",
+        recipients: &["nobody+never@one"],
+        plot: &[
+            "starting delivery 1: msg 7 to remote nobody+never@one",
+            "[s@x -> nobody+never@one]",
+            "delivery 1: failure: no_such_box_(#5.1.1)/",
+            "[mark [0]]",
+            "end msg 7",
+            "[finish]",
+        ],
+    },
+    Scene {
+        name: "a bounce that fails is told to the postmaster, whatever NOTIFY says, and no success",
+        sender: "",
+        recipients: &["nobody+never@one", "b+all@one"],
+        plot: &[
+            "starting delivery 1: msg 7 to remote nobody+never@one",
+            "starting delivery 2: msg 7 to remote b+all@one",
+            "[ -> nobody+never@one b+all@one]",
+            "delivery 1: failure: no_such_box_(#5.1.1)/",
+            "delivery 2: success: ok/",
+            "[append]",
+            "[mark [1, 0]]",
+            "[bounce]",
+            "bounce msg 7 qp 9",
+            "[clear]",
+            "end msg 7",
+            "[finish]",
+        ],
+    },
+    Scene {
         name: "deferred recipients wait, the others are marked",
         sender: "s@x",
         recipients: &["later@one", "b@one"],
@@ -146,6 +211,37 @@ fn each_scene_plays_in_the_order_that_survives_a_crash() {
         assert_eq!(plot[..2], ["new msg 7", &from], "{}", scene.name);
         assert_eq!(plot[2..], *scene.plot, "{}", scene.name);
     }
+}
+
+#[test]
+fn a_delay_is_told_once_at_its_age_and_to_those_who_asked() {
+    let settings = Settings {
+        delay_asked: Some(1000),
+        ..Settings::default()
+    };
+    let to = ["later+all@one", "later@one", "later+never@one"];
+    let mut stage = Stage::with(settings, "s@x", &to);
+    stage.manager.found(ID);
+    let mut told = Vec::new();
+    for _ in 0..6 {
+        stage.script.clear();
+        let Action::WaitUntil(next) = stage.play() else {
+            panic!("{:?}", stage.script)
+        };
+        let line = stage.script.iter().find(|l| l.contains("delayed"));
+        told.push((stage.now - Unix(1_000_000), line.cloned()));
+        stage.now = next;
+    }
+    let line = Some("[delayed later+all@one]".to_owned());
+    let wanted = [
+        (0, None),
+        (400, None),
+        (1600, line),
+        (3600, None),
+        (6400, None),
+        (10000, None),
+    ];
+    assert_eq!(told, wanted);
 }
 
 #[test]

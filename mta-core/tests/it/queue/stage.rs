@@ -1,11 +1,12 @@
 //! A stage for the queue manager: a store that always works, and outcomes by the recipient's name.
 
-use mta_core::bounce::record;
+use mta_core::bounce::{Notice, record};
+use mta_core::envelope::{Notify, RcptParams, Recipient};
 use mta_core::ports::spool::MessageId;
 use mta_core::queue::{
     Action, Delivery, Loaded, Manager, Pending, PerChannel, Preprocessed, Settings,
 };
-use mta_core::report::Report;
+use mta_core::report::{Handover, Report};
 use mta_core::rewrite::Channel;
 use mta_core::{Address, Unix};
 
@@ -21,6 +22,7 @@ pub(super) struct Stage {
     pub(super) local: Vec<(Address, bool)>,
     pub(super) remote: Vec<(Address, bool)>,
     pub(super) bounce: Vec<u8>,
+    warned: Vec<(Channel, u64)>,
     /// The log and, in brackets, the other actions.
     pub(super) script: Vec<String>,
 }
@@ -42,6 +44,7 @@ impl Stage {
             local,
             remote,
             bounce: Vec::new(),
+            warned: Vec::new(),
             script: Vec::new(),
         }
     }
@@ -68,12 +71,13 @@ impl Stage {
     }
 
     pub(super) fn loaded(&mut self, channel: Channel) -> Loaded {
-        let sender = self.sender.clone();
+        let (sender, warned) = (self.sender.clone(), self.warned.clone());
         let list = (0..).zip(self.list(channel).iter());
         let pending = list.filter(|(_, (_, done))| !done);
         let pending = pending.map(|(offset, (address, _))| Pending {
-            offset,
-            address: address.clone(),
+            params: params(address),
+            warned: warned.contains(&(channel, offset)),
+            ..Pending::new(offset, address.clone())
         });
         Loaded {
             sender,
@@ -124,6 +128,10 @@ impl Stage {
                 }
                 self.manager.done(step);
             }
+            Action::Notify { step, notices, .. } => {
+                self.notify(&notices);
+                self.manager.done(step);
+            }
             Action::SendBounce { step, .. } => {
                 self.note("bounce");
                 self.manager.bounce_sent(step, 9);
@@ -144,11 +152,23 @@ impl Stage {
         }
     }
 
+    fn notify(&mut self, notices: &[Notice]) {
+        let told = notices.iter().map(|one| {
+            if one.told.is_delay() {
+                self.warned.push((one.channel, one.offset));
+            }
+            format!("{} {}", one.told.word(), shown(&one.recipient))
+        });
+        let told = told.collect::<Vec<_>>().join(", ");
+        self.note(&told);
+    }
+
     /// Names that begin with `no` fail, with `later` are deferred, all others are delivered.
     fn deliver(&mut self, it: &Delivery) {
-        let to: Vec<_> = it.recipients.iter().map(shown).collect();
+        let to: Vec<_> = it.recipients.iter().map(|r| shown(&r.address)).collect();
         self.note(&format!("{} -> {}", shown(&it.sender), to.join(" ")));
-        let report = |to: &Address| match to.local() {
+        let report = |to: &Recipient| match to.address.local() {
+            name if name.starts_with(b"dsn") => Report::success("ok\n").with(Handover::PassedOn),
             name if name.starts_with(b"no") => Report::failure("no such box (#5.1.1)\n"),
             name if name.starts_with(b"later") => Report::deferral("busy (#4.2.1)\n"),
             _ => Report::success("ok\n"),
@@ -161,6 +181,24 @@ impl Stage {
     pub(super) fn plot(&self) -> Vec<&str> {
         let lines = self.script.iter().map(String::as_str);
         lines.filter(|l| !l.starts_with("status:")).collect()
+    }
+}
+
+/// What RCPT said of a recipient stands behind a plus of its name.
+pub(super) fn params(address: &Address) -> RcptParams {
+    let plus = address.local().rsplit(|&b| b == b'+').next();
+    let notify = match plus {
+        Some(b"never") => Some(Notify::default()),
+        Some(b"all") => Some(Notify {
+            success: true,
+            failure: true,
+            delay: true,
+        }),
+        _ => None,
+    };
+    RcptParams {
+        notify,
+        orcpt: None,
     }
 }
 

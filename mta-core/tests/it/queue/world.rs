@@ -223,14 +223,18 @@ impl World {
 
     /// Decides what becomes of a delivery's recipients, in the world and in the reports.
     fn outcomes(&mut self, delivery: &Delivery, tried: usize) -> Vec<Report> {
-        let hosts: Vec<_> = delivery.recipients.iter().map(|r| r.domain()).collect();
+        let hosts: Vec<_> = delivery
+            .recipients
+            .iter()
+            .map(|r| r.address.domain())
+            .collect();
         assert!(
             hosts.windows(2).all(|w| w[0] == w[1]),
             "one host a delivery"
         );
         let mut reports = Vec::new();
         for recipient in delivery.recipients.iter().take(tried) {
-            let token = recipient.as_bytes().to_vec();
+            let token = recipient.address.as_bytes().to_vec();
             let outcome = if self.dice.percent(self.weather.deferral) {
                 Outcome::Deferral
             } else if self.dice.percent(self.weather.failure) {
@@ -318,6 +322,8 @@ fn settings(dice: &mut Dice) -> Settings {
         lifetime: 10_000,
         recipients: 1 + dice.below(3),
         preprocessing: 1 + dice.below(2),
+        delay_asked: Some(500),
+        delay_unasked: (dice.below(2) == 0).then_some(2000),
     }
 }
 

@@ -7,6 +7,7 @@ use super::machine::{Client, Expect, State};
 use super::transaction::{Fate, Job, Next};
 use crate::smtp::reply_parser::RemoteReply;
 use mta_core::envelope::Recipient;
+use mta_core::report::Handover;
 
 /// How much of a chunk is turned into output in one go, in bytes.
 const SLICE: usize = 16 * 1024;
@@ -208,7 +209,12 @@ impl Client {
     fn dot_replied(&mut self, job: &mut Job, reply: &RemoteReply) {
         let texts = self.texts();
         job.decide_rest(&if reply.is_positive() {
-            texts.accepted(reply)
+            // A server that speaks DSN reports from now on (RFC 3461 §5.2.1, §5.2.2).
+            texts.accepted(reply).with(if self.extensions.dsn {
+                Handover::PassedOn
+            } else {
+                Handover::Relayed
+            })
         } else {
             texts.message_refused(reply)
         });

@@ -10,6 +10,20 @@ pub(crate) struct Received {
     pub(crate) from: String,
     pub(crate) to: Vec<String>,
     pub(crate) text: String,
+    /// MAIL and RCPT as they were said.
+    pub(crate) lines: Vec<String>,
+}
+
+impl Received {
+    fn begin(&mut self, line: &str) {
+        self.from = path(line);
+        self.lines.push(line.to_owned());
+    }
+
+    fn add(&mut self, line: &str) {
+        self.to.push(path(line));
+        self.lines.push(line.to_owned());
+    }
 }
 
 /// How it behaves.
@@ -19,6 +33,8 @@ struct Manner {
     greeting: Option<&'static str>,
     /// Recipients that contain this are answered with the reply.
     rcpt: Option<(&'static str, &'static str)>,
+    /// It offers DSN.
+    dsn: bool,
 }
 
 pub(crate) struct FakeServer {
@@ -89,6 +105,11 @@ impl FakeServer {
         self.state.lock().unwrap().manner.rcpt = Some((text, reply));
     }
 
+    /// Offers DSN from the next connection on.
+    pub(crate) fn speaks_dsn(&self) {
+        self.state.lock().unwrap().manner.dsn = true;
+    }
+
     pub(crate) fn received(&self) -> Vec<Received> {
         self.state.lock().unwrap().received.clone()
     }
@@ -126,15 +147,16 @@ fn talk(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         }
         let line = line.trim_end();
         let reply = match line.get(..4).unwrap_or(line).to_ascii_uppercase().as_str() {
+            "EHLO" if manner.dsn => "250-fake\r\n250-PIPELINING\r\n250 DSN",
             "EHLO" => "250-fake\r\n250-PIPELINING\r\n250-SIZE\r\n250 8BITMIME",
             "MAIL" => {
-                message.from = path(line);
+                message.begin(line);
                 "250 ok"
             }
             "RCPT" => match state.lock().unwrap().manner.rcpt {
                 Some((text, reply)) if line.contains(text) => reply,
                 _ => {
-                    message.to.push(path(line));
+                    message.add(line);
                     "250 ok"
                 }
             },
