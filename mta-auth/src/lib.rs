@@ -16,6 +16,7 @@ pub mod maildirsize;
 pub mod password;
 pub mod permission;
 pub mod quota;
+pub mod sasl;
 pub mod vpasswd;
 pub mod vpopmail;
 
