@@ -12,6 +12,7 @@ pub mod cdb_writer;
 pub mod control_dir;
 pub mod dir_syncs;
 pub mod files;
+pub mod log;
 pub mod maildir;
 pub mod mbox;
 pub mod queue;

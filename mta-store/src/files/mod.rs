@@ -156,6 +156,11 @@ pub trait OpenFile: Debug + Send + Sync + 'static {
     /// Makes bytes, length and times durable. After a failure give the file up.
     fn sync(&self) -> io::Result<()>;
 
+    /// Makes bytes and length durable; times may stay behind. After a failure give the file up.
+    fn sync_data(&self) -> io::Result<()> {
+        self.sync()
+    }
+
     /// Describes the file.
     fn stat(&self) -> io::Result<Stat>;
 

@@ -197,6 +197,10 @@ impl OpenFile for RealFile {
         self.0.sync_all()
     }
 
+    fn sync_data(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+
     fn stat(&self) -> io::Result<Stat> {
         self.0.metadata().map(|m| describe(&m))
     }

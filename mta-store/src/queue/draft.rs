@@ -251,7 +251,7 @@ impl<F: Files> Drop for Draft<F> {
     }
 }
 
-fn check(envelope: &Envelope) -> Result<(), QueueError> {
+pub(crate) fn check(envelope: &Envelope) -> Result<(), QueueError> {
     let mut addresses = std::iter::once(&envelope.reverse_path)
         .chain(envelope.recipients.iter().map(|to| &to.address));
     if addresses.any(|a| a.as_bytes().len() > limits::ADDRESS) {

@@ -54,7 +54,7 @@ pub enum QueueError {
 }
 
 impl QueueError {
-    pub(super) fn io(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
+    pub(crate) fn io(doing: &'static str, path: impl Into<PathBuf>, source: io::Error) -> Self {
         let path = path.into();
         match source.kind() {
             io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Self::Full { doing, path },
@@ -66,7 +66,7 @@ impl QueueError {
         }
     }
 
-    pub(super) fn broken(path: impl Into<PathBuf>, why: impl Into<String>) -> Self {
+    pub(crate) fn broken(path: impl Into<PathBuf>, why: impl Into<String>) -> Self {
         Self::Broken {
             path: path.into(),
             why: why.into(),
@@ -97,7 +97,7 @@ impl QueueError {
 }
 
 /// Says what an I/O call was for.
-pub(super) trait At<T> {
+pub(crate) trait At<T> {
     fn at(self, doing: &'static str, path: &Path) -> Result<T, QueueError>;
 }
 

@@ -22,8 +22,18 @@ pub struct Info {
 /// The bytes of a message, open for reading.
 #[derive(Debug)]
 pub struct Message<F: Files> {
-    file: F::File,
+    source: Source<F>,
     len: u64,
+}
+
+/// Where a message's bytes are.
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a spool has files and logs")]
+pub enum Source<F: Files> {
+    /// In a file of their own.
+    File(F::File),
+    /// In memory: they stood in a log.
+    Bytes(Vec<u8>),
 }
 
 impl<F: Files> Message<F> {
@@ -44,13 +54,37 @@ impl<F: Files> Message<F> {
     /// # Errors
     /// Fails where the disk fails.
     pub fn read_at(&self, buf: &mut [u8], at: u64) -> io::Result<usize> {
-        self.file.read_at(buf, at)
+        match &self.source {
+            Source::File(file) => file.read_at(buf, at),
+            Source::Bytes(bytes) => {
+                let at = usize::try_from(at).unwrap_or(usize::MAX);
+                let rest = bytes.get(at..).unwrap_or_default();
+                let n = rest.len().min(buf.len());
+                let (to, from) = (buf.get_mut(..n), rest.get(..n));
+                if let (Some(to), Some(from)) = (to, from) {
+                    to.copy_from_slice(from);
+                }
+                Ok(n)
+            }
+        }
     }
 
-    /// Returns the open file, for a child process that reads the message by itself.
+    /// Returns where the bytes are, for a child process that reads the message by itself.
     #[must_use]
-    pub fn into_file(self) -> F::File {
-        self.file
+    pub fn into_source(self) -> Source<F> {
+        self.source
+    }
+
+    pub(crate) const fn held(bytes: Vec<u8>) -> Self {
+        Self {
+            len: bytes.len() as u64,
+            source: Source::Bytes(bytes),
+        }
+    }
+
+    pub(crate) const fn in_file(file: F::File, len: u64) -> Self {
+        let source = Source::File(file);
+        Self { source, len }
     }
 
     /// Reads from the start on.
@@ -90,7 +124,7 @@ impl<F: Files> Queue<F> {
             other => other?,
         };
         let len = file.stat().at("describe", &path)?.size;
-        Ok(Message { file, len })
+        Ok(Message::in_file(file, len))
     }
 
     /// Reads the sender and birth of a preprocessed message.

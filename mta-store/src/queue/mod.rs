@@ -31,11 +31,12 @@ mod records;
 mod recover;
 mod stock;
 
+pub(crate) use draft::check as check_envelope;
 pub use draft::{Draft, Origin};
 pub use error::QueueError;
 pub use finish::Reaped;
 pub use layout::{Layout, SPLIT};
-pub use message::{Info, Message, MessageReader};
+pub use message::{Info, Message, MessageReader, Source};
 pub use mta_core::ports::spool::MessageId;
 pub use mta_core::queue::Pending;
 pub use params::{Params, Reroute};
@@ -46,7 +47,7 @@ pub use recover::{Recovered, Standing};
 use crate::dir_syncs::Ticket;
 use crate::files::{Access, Files, OpenFile, Wait};
 use dirsync::Syncs;
-use error::At;
+pub(crate) use error::At;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::sync::{Arc, Mutex};
@@ -115,6 +116,12 @@ struct Inner<F: Files> {
 #[derive(Debug)]
 pub struct Drainer<L> {
     _lock: L,
+}
+
+impl<L> Drainer<L> {
+    pub(crate) const fn holding(lock: L) -> Self {
+        Self { _lock: lock }
+    }
 }
 
 impl<F: Files> Queue<F> {
@@ -191,8 +198,7 @@ impl<F: Files> Queue<F> {
     pub fn lock_drainer(&self) -> Result<Drainer<F::Lock>, QueueError> {
         let path = self.inner.layout.sendmutex();
         let lock = self.files().lock(&path, Wait::Never).at("lock", &path)?;
-        lock.map(|lock| Drainer { _lock: lock })
-            .ok_or(QueueError::Busy)
+        lock.map(Drainer::holding).ok_or(QueueError::Busy)
     }
 
     /// Wakes the process that drains the queue. Failure does not matter: it looks by itself, later.

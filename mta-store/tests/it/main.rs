@@ -17,6 +17,10 @@ mod judge;
 #[cfg(test)]
 mod life;
 #[cfg(test)]
+mod log;
+#[cfg(test)]
+mod log_ledger;
+#[cfg(test)]
 mod lying;
 #[cfg(test)]
 mod maildir;
