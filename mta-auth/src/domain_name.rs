@@ -92,7 +92,7 @@ pub struct MailboxName(String);
 /// A name that no new mailbox can have: the caller's fault, permanent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "a mailbox name of 2 to 64 characters was expected, without slash, colon or leading dot, and not vpasswd"
+    "a mailbox name of 2 to 64 characters was expected, without slash, colon, two dots in a row or a leading dot or hyphen, and not vpasswd"
 )]
 #[non_exhaustive]
 pub struct MailboxNameError;
@@ -101,12 +101,13 @@ impl MailboxName {
     /// Takes a name and folds it to lower case.
     ///
     /// # Errors
-    /// Fails where the name has one character, holds a slash or begins with a dot, or is the name
-    /// of the account file.
+    /// Fails where the name has one character, holds a slash or two dots in a row, begins with a dot
+    /// or a hyphen, or is the name of the account file.
     pub fn parse(name: &[u8]) -> Result<Self, MailboxNameError> {
         let plain = LoginName::parse(name).map_err(|_| MailboxNameError)?;
         let own = plain.local();
-        let unsafe_path = own.len() < 2 || own.starts_with('.') || own.contains('/');
+        let unsafe_path = own.starts_with(['.', '-']) || own.contains('/') || own.contains("..");
+        let unsafe_path = unsafe_path || own.len() < 2;
         let reserved = matches!(own, "vpasswd" | "vpasswd.cdb" | "vpasswd.cdb.tmp");
         if plain.domain().is_some() || own.len() != name.len() || unsafe_path || reserved {
             return Err(MailboxNameError);

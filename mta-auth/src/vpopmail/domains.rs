@@ -222,6 +222,17 @@ impl<F: Files> Vpopmail<F> {
         self.take_mail(name)
     }
 
+    /// Tells whether a domain or an alias was begun and never completed, so that adding it again
+    /// completes it.
+    ///
+    /// # Errors
+    /// Fails where users/assign or the control files cannot be read.
+    pub fn is_begun(&self, name: &DomainName) -> Result<bool, AccountError> {
+        let (_, lines) = self.read_assign()?;
+        let begun = listed(&lines).any(|line| line.0 == name.as_str());
+        Ok(begun && !self.is_complete(name)?)
+    }
+
     fn is_complete(&self, name: &DomainName) -> Result<bool, AccountError> {
         let line = format!("{name}:{name}");
         let virtualdomains = self.read(&self.control("virtualdomains"))?;

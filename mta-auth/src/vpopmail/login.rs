@@ -137,7 +137,11 @@ impl<F: Files> Vpopmail<F> {
         write().map_err(doing("writing", &path))
     }
 
-    fn default_domain(&self) -> Result<Option<String>, AccountError> {
+    /// The domain of names without one: the first line of `etc/defaultdomain`.
+    ///
+    /// # Errors
+    /// Passes on why the file cannot be read.
+    pub fn default_domain(&self) -> Result<Option<String>, AccountError> {
         let file = self.read(&self.layout.vpopmail.join("etc/defaultdomain"))?;
         let line = file.split(|&b| b == b'\n').next().unwrap_or_default();
         let line = String::from_utf8_lossy(line.trim_ascii()).into_owned();

@@ -43,6 +43,13 @@ impl NewDomain {
         }
     }
 
+    /// Gives postmaster this crypt(3) string.
+    #[must_use]
+    pub fn crypt(mut self, crypt: String) -> Self {
+        self.crypt = crypt;
+        self
+    }
+
     /// Limits postmaster's mailbox; otherwise the default limits say how.
     #[must_use]
     pub const fn quota(mut self, quota: Quota) -> Self {

@@ -1,0 +1,8 @@
+//! Programs of vpopmail, called in-process and as processes.
+
+#[cfg(test)]
+mod accounts;
+#[cfg(test)]
+mod domains;
+#[cfg(test)]
+mod kit;
