@@ -31,6 +31,7 @@ pub mod schedule;
 pub mod tcprules;
 pub mod tcpto;
 pub mod time;
+pub mod tls_level;
 pub mod verp;
 
 pub use address::Address;

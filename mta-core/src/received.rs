@@ -15,6 +15,7 @@ use crate::{Unix, date};
 ///     helo: Some(b"example.com"),
 ///     local: Some(b"mx.example.org"),
 ///     with: "ESMTP",
+///     tls: None,
 ///     now: Unix(0),
 /// }
 /// .line();
@@ -39,6 +40,8 @@ pub struct Smtp<'a> {
     pub local: Option<&'a [u8]>,
     /// The protocol: `SMTP`, `ESMTP`, `UTF8SMTP` … (RFC 3848, RFC 6531 §4.3).
     pub with: &'a str,
+    /// Version and cipher of the stream where it is encrypted, as a comment.
+    pub tls: Option<&'a str>,
     /// The time of acceptance.
     pub now: Unix,
 }
@@ -69,6 +72,12 @@ impl Smtp<'_> {
         push_safe(&mut out, self.local.unwrap_or(UNKNOWN));
         out.extend_from_slice(b" with ");
         push_safe(&mut out, self.with.as_bytes());
+        if let Some(tls) = self.tls {
+            let plain = |b: &u8| b.is_ascii_alphanumeric() || b" ._-".contains(b);
+            out.extend_from_slice(b" (");
+            out.extend(tls.bytes().filter(plain));
+            out.push(b')');
+        }
         out.extend_from_slice(format!("; {}\n", date::qmail(self.now)).as_bytes());
         out
     }
@@ -203,8 +212,21 @@ mod tests {
             helo: None,
             local: None,
             with: "SMTP",
+            tls: None,
             now: Unix(0),
         }
+    }
+
+    #[test]
+    fn an_encrypted_stream_is_told_in_a_comment() {
+        let mut s = smtp();
+        s.with = "ESMTPS";
+        s.tls = Some("TLSv1.3 TLS_AES_256_GCM_SHA384)\r\n");
+        assert_eq!(
+            s.line(),
+            b"Received: from unknown (unknown)\n  by unknown with ESMTPS \
+              (TLSv1.3 TLS_AES_256_GCM_SHA384); 1 Jan 1970 00:00:00 -0000\n"
+        );
     }
 
     #[test]

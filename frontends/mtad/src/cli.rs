@@ -59,6 +59,14 @@ pub struct Serve {
     /// [default: mtad.toml, else 127.0.0.1:2110].
     #[arg(long, value_name = "ADDR")]
     pub pop3: Vec<SocketAddr>,
+    /// Where to take mail by SMTP under TLS from the first byte on, as IP:PORT; may be given several
+    /// times; needs a certificate [default: mtad.toml, else nowhere].
+    #[arg(long, value_name = "ADDR")]
+    pub smtps: Vec<SocketAddr>,
+    /// Where to hand mail out by POP3 under TLS from the first byte on, as IP:PORT; may be given
+    /// several times; needs a certificate [default: mtad.toml, else nowhere].
+    #[arg(long, value_name = "ADDR")]
+    pub pop3s: Vec<SocketAddr>,
     /// Where to take mail by QMTP, as IP:PORT; may be given several times; needs qmtp_from in
     /// mtad.toml [default: mtad.toml, else nowhere].
     #[arg(long, value_name = "ADDR")]

@@ -69,6 +69,7 @@ impl Intake {
             helo: None,
             local: Some(&snapshot.controls.me),
             with: self.with,
+            tls: None,
             now,
         };
         let mut lines = received::queue(std::process::id(), Invoked::FromNetwork, now).into_bytes();

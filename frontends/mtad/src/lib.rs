@@ -35,6 +35,7 @@ pub mod setup;
 pub mod signals;
 pub mod smtp_service;
 pub mod stop;
+pub mod tls;
 pub mod watch;
 
 pub use failure::{Failure, PERMANENT, TEMPORARY};

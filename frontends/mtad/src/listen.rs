@@ -98,6 +98,7 @@ pub struct Pass {
     gate: Arc<Gate>,
     client: IpAddr,
     number: u64,
+    entry: Entry,
 }
 
 impl Gate {
@@ -133,6 +134,7 @@ impl Gate {
             gate: Arc::clone(self),
             client,
             number: self.numbers.fetch_add(1, Ordering::Relaxed),
+            entry: Entry::default(),
         })
     }
 
@@ -160,6 +162,12 @@ impl Pass {
     pub const fn number(&self) -> u64 {
         self.number
     }
+
+    /// How the session begins.
+    #[must_use]
+    pub const fn entry(&self) -> Entry {
+        self.entry
+    }
 }
 
 impl Drop for Pass {
@@ -182,11 +190,24 @@ impl Drop for Pass {
     }
 }
 
+/// How a connection begins.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there are these two ways")]
+pub enum Entry {
+    /// In the clear.
+    #[default]
+    Clear,
+    /// With a TLS handshake (RFC 8314 §3).
+    Tls,
+}
+
 /// What a listener needs to know of its service.
 #[derive(Clone, Debug)]
 pub struct Service {
-    /// `smtp`, `pop3`, `qmtp` or `qmqp`.
+    /// `smtp`, `smtps`, `pop3`, `pop3s`, `qmtp` or `qmqp`.
     pub name: &'static str,
+    /// How a connection begins.
+    pub entry: Entry,
     /// What a client reads before and behind the reason who finds no place; `None` where the
     /// protocol has no word for it.
     pub refusal: Option<(&'static str, &'static str)>,
@@ -217,7 +238,8 @@ where
             }
         };
         match service.gate.enter(peer.ip()) {
-            Ok(pass) => {
+            Ok(mut pass) => {
+                pass.entry = service.entry;
                 // Replies are written whole, so waiting for more bytes gains nothing.
                 let _ = stream.set_nodelay(true);
                 tokio::spawn(session(stream, peer, pass));

@@ -1,6 +1,6 @@
 //! One POP3 session: logins checked, a Maildir listed, messages streamed from their files (RFC 1939, qmail-pop3d(8)).
 
-use crate::listen::Pass;
+use crate::listen::{Entry, Pass};
 use crate::server::Server as Shared;
 use crate::stop::{Phase, Stop};
 use bytes::Bytes;
@@ -61,14 +61,16 @@ pub async fn serve(
 ) {
     let number = pass.number();
     tracing::info!("pop3 {number}: connect from {peer}");
-    let config = Arc::clone(&shared.snapshot().pop3);
+    let snapshot = shared.snapshot();
+    let config = Arc::clone(&snapshot.pop3);
     let mut stop = shared.stop();
     let mut session = Session {
         link: Link::new(
             Server::new(config, shared.clock().now()),
             stream,
             shared.clock(),
-        ),
+        )
+        .with_tls(snapshot.tls.server.handshake()),
         shared,
         in_use,
         number,
@@ -76,9 +78,10 @@ pub async fn serve(
         reading: None,
         end: "quit".to_owned(),
     };
+    drop(snapshot);
     let mut cut = stop.clone();
     tokio::select! {
-        () = session.run(&mut stop) => {}
+        () = session.run(&mut stop, pass.entry()) => {}
         () = cut.reached(Phase::Cut) => session.end = "server stops".to_owned(),
     }
     tracing::info!("pop3 {number}: end: {}", session.end);
@@ -107,7 +110,14 @@ struct Reading {
 }
 
 impl Session {
-    async fn run(&mut self, stop: &mut Stop) {
+    async fn run(&mut self, stop: &mut Stop, entry: Entry) {
+        if entry == Entry::Tls {
+            if let Err(closed) = self.link.start_tls().await {
+                self.end = closed.to_string();
+                return;
+            }
+            self.tell_tls();
+        }
         let mut stopping = false;
         loop {
             let event = tokio::select! {
@@ -130,6 +140,12 @@ impl Session {
                     return;
                 }
             }
+        }
+    }
+
+    fn tell_tls(&self) {
+        if let Some(facts) = self.link.tls() {
+            tracing::info!("pop3 {}: {facts}", self.number);
         }
     }
 
@@ -162,6 +178,7 @@ impl Session {
                 let updated = self.update(deleted).await?;
                 self.link.machine().updated(ticket, updated);
             }
+            Event::TlsStarted => self.tell_tls(),
             Event::Abort(reason) => self.end = reason.to_string(),
             _ => {}
         }

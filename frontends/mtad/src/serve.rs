@@ -5,7 +5,7 @@ use crate::cli::Serve;
 use crate::config::{Config, Limits};
 use crate::engine::{Engine, News, Parts};
 use crate::home::Home;
-use crate::listen::{self, Bound, Gate, Service};
+use crate::listen::{self, Bound, Entry, Gate, Service};
 use crate::local::{self, HomeDirectory, Local};
 use crate::log::{self, Log};
 use crate::pop3_service::InUse;
@@ -14,6 +14,7 @@ use crate::remote::Remote;
 use crate::server::{self, Pools, Server};
 use crate::signals::Signals;
 use crate::stop::{Phase, Stop, Stopper};
+use crate::tls::{self, Tls};
 use crate::{Failure, pop3_service, qmail_service, smtp_service, watch};
 use driver::{Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
 use mta_core::queue::{PerChannel, Recovered};
@@ -36,8 +37,23 @@ const DELIVERY_THREADS: usize = 255;
 struct Listeners {
     smtp: Vec<Bound>,
     pop3: Vec<Bound>,
+    smtps: Vec<Bound>,
+    pop3s: Vec<Bound>,
     qmtp: Vec<Bound>,
     qmqp: Vec<Bound>,
+}
+
+impl Listeners {
+    fn bind(config: &Config) -> Result<Self, Failure> {
+        Ok(Self {
+            smtp: listen::bind("smtp", &config.smtp)?,
+            pop3: listen::bind("pop3", &config.pop3)?,
+            smtps: listen::bind("smtps", &config.smtps)?,
+            pop3s: listen::bind("pop3s", &config.pop3s)?,
+            qmtp: listen::bind("qmtp", &config.qmtp)?,
+            qmqp: listen::bind("qmqp", &config.qmqp)?,
+        })
+    }
 }
 
 /// Runs the server in the foreground until a signal ends it. Says on `out` where it listens.
@@ -46,14 +62,9 @@ struct Listeners {
 /// Fails where it cannot start; once it runs it lives until it is told to stop.
 pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
     let mut config = settings(&home, arguments)?;
-    let listeners = Listeners {
-        smtp: listen::bind("smtp", &config.smtp)?,
-        pop3: listen::bind("pop3", &config.pop3)?,
-        qmtp: listen::bind("qmtp", &config.qmtp)?,
-        qmqp: listen::bind("qmqp", &config.qmqp)?,
-    };
+    let listeners = Listeners::bind(&config)?;
     let privileges = privileges::drop_to_owner(home.root())?;
-    let (snapshot, findings) = server::load(&home, &config)?;
+    let (snapshot, findings) = server::load(&home, &config, Tls::start(&home, &config)?)?;
     let queue = Queue::open(Arc::new(RealFiles::new()), home.queue())
         .map_err(|error| Failure::temporary(format!("unable to open the queue: {error}")))?;
     let drainer = queue.lock_drainer().map_err(|error| {
@@ -68,6 +79,7 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     say_privileges(&privileges);
     fit_sessions(&mut config.limits);
     server::tell(&findings);
+    snapshot.tls.tell();
     let standing = recover(&queue)?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
@@ -94,6 +106,7 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
         let signals = Signals::catch()?;
         let engine = tokio::spawn(Engine::new(parts, standing).run(server.stop()));
         watch::start(&server, &tell)?;
+        tls::watch(&server, &tell);
         let gates = open(&server, listeners, out)?;
         signals.until_stopped(&server, &tell).await;
         finish(&server, &stopper, &gates, engine).await;
@@ -113,6 +126,12 @@ fn settings(home: &Home, arguments: &Serve) -> Result<Config, Failure> {
     }
     if !arguments.pop3.is_empty() {
         config.pop3.clone_from(&arguments.pop3);
+    }
+    if !arguments.smtps.is_empty() {
+        config.smtps.clone_from(&arguments.smtps);
+    }
+    if !arguments.pop3s.is_empty() {
+        config.pop3s.clone_from(&arguments.pop3s);
     }
     if !arguments.qmtp.is_empty() {
         config.qmtp.clone_from(&arguments.qmtp);
@@ -302,22 +321,26 @@ fn open(
     let limits = &server.config.limits;
     let smtp = Gate::new(limits.smtp_sessions, limits.sessions_per_client);
     let pop3 = Gate::new(limits.pop3_sessions, limits.sessions_per_client);
-    let in_use = Arc::new(InUse::default());
     let trouble = |error| Failure::temporary(format!("unable to listen: {error}"));
-    for bound in listeners.smtp {
-        let service = Service {
-            name: "smtp",
-            refusal: Some(("421 4.7.0 ", "; try again later")),
-            gate: Arc::clone(&smtp),
-            stop: server.stop(),
-        };
-        let (address, server) = (bound.address, Arc::clone(server));
-        tokio::spawn(listen::accept(
-            bound.listen().map_err(trouble)?,
-            service,
-            move |stream, peer, pass| smtp_service::serve(Arc::clone(&server), stream, peer, pass),
-        ));
-        writeln!(out, "listening smtp {address}")?;
+    for (name, entry, bounds) in [
+        ("smtp", Entry::Clear, listeners.smtp),
+        ("smtps", Entry::Tls, listeners.smtps),
+    ] {
+        for bound in bounds {
+            let address = bound.address;
+            let listener = bound.listen().map_err(trouble)?;
+            let refusal = Some(("421 4.7.0 ", "; try again later"));
+            let service = service(server, (name, entry), refusal, &smtp);
+            let server = Arc::clone(server);
+            tokio::spawn(listen::accept(
+                listener,
+                service,
+                move |stream, peer, pass| {
+                    smtp_service::serve(Arc::clone(&server), stream, peer, pass)
+                },
+            ));
+            writeln!(out, "listening {name} {address}")?;
+        }
     }
     // They take mail as SMTP does and have their places among its sessions.
     for (name, bounds) in [("qmtp", listeners.qmtp), ("qmqp", listeners.qmqp)] {
@@ -328,34 +351,50 @@ fn open(
             writeln!(out, "listening {name} {address}")?;
         }
     }
-    for bound in listeners.pop3 {
-        let service = Service {
-            name: "pop3",
-            refusal: Some(("-ERR [SYS/TEMP] ", "; try again later")),
-            gate: Arc::clone(&pop3),
-            stop: server.stop(),
-        };
-        let (address, server, in_use) = (bound.address, Arc::clone(server), Arc::clone(&in_use));
-        tokio::spawn(listen::accept(
-            bound.listen().map_err(trouble)?,
-            service,
-            move |stream, peer, pass| {
-                pop3_service::serve(Arc::clone(&server), Arc::clone(&in_use), stream, peer, pass)
-            },
-        ));
-        writeln!(out, "listening pop3 {address}")?;
+    let in_use = Arc::new(InUse::default());
+    for (name, entry, bounds) in [
+        ("pop3", Entry::Clear, listeners.pop3),
+        ("pop3s", Entry::Tls, listeners.pop3s),
+    ] {
+        for bound in bounds {
+            let address = bound.address;
+            let listener = bound.listen().map_err(trouble)?;
+            let refusal = Some(("-ERR [SYS/TEMP] ", "; try again later"));
+            let service = service(server, (name, entry), refusal, &pop3);
+            let (server, in_use) = (Arc::clone(server), Arc::clone(&in_use));
+            tokio::spawn(listen::accept(
+                listener,
+                service,
+                move |stream, peer, pass| {
+                    let (server, in_use) = (Arc::clone(&server), Arc::clone(&in_use));
+                    pop3_service::serve(server, in_use, stream, peer, pass)
+                },
+            ));
+            writeln!(out, "listening {name} {address}")?;
+        }
     }
     out.flush()?;
     Ok([smtp, pop3])
 }
 
-fn open_qmail(server: &Arc<Server>, name: &'static str, listener: TcpListener, gate: &Arc<Gate>) {
-    let service = Service {
+/// A client that waits for a handshake could not read a refusal.
+fn service(
+    server: &Server,
+    (name, entry): (&'static str, Entry),
+    refusal: Option<(&'static str, &'static str)>,
+    gate: &Arc<Gate>,
+) -> Service {
+    Service {
         name,
-        refusal: None,
+        entry,
+        refusal: refusal.filter(|_| entry == Entry::Clear),
         gate: Arc::clone(gate),
         stop: server.stop(),
-    };
+    }
+}
+
+fn open_qmail(server: &Arc<Server>, name: &'static str, listener: TcpListener, gate: &Arc<Gate>) {
+    let service = service(server, (name, Entry::Clear), None, gate);
     let server = Arc::clone(server);
     if name == "qmtp" {
         tokio::spawn(listen::accept(

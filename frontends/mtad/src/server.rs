@@ -5,6 +5,7 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::home::Home;
 use crate::stop::Stop;
+use crate::tls::Tls;
 use driver::{Clock, StorePool};
 use mta_core::control::{Controls, Finding, Weight};
 use mta_core::ports::{Authenticator, Directory, Spool};
@@ -33,6 +34,8 @@ pub struct Snapshot {
     pub pop3: Arc<pop3::Config>,
     /// For sessions with remote hosts.
     pub client: Arc<client::Config>,
+    /// For all that is encrypted.
+    pub tls: Tls,
 }
 
 /// The threads that make file calls, apart by purpose, so that no purpose starves another.
@@ -135,18 +138,23 @@ impl Server {
 ///
 /// # Errors
 /// Names the file that cannot be read, or what `me` lacks.
-pub fn load(home: &Home, config: &Config) -> Result<(Snapshot, Vec<Finding>), Failure> {
+pub fn load(home: &Home, config: &Config, tls: Tls) -> Result<(Snapshot, Vec<Finding>), Failure> {
     let loaded = ControlDir::new(&RealFiles::new(), home.control())
         .load()
         .map_err(|error| Failure::temporary(format!("unable to read controls: {error}")))?;
     let controls = loaded.controls;
+    let mut smtp = smtp_config(&controls, config);
+    smtp.starttls = tls.starttls();
+    let mut pop3 = pop3_config(&controls, config);
+    pop3.stls = smtp.starttls == server::StartTls::Offered;
     let snapshot = Snapshot {
-        smtp: Arc::new(smtp_config(&controls, config)),
+        smtp: Arc::new(smtp),
         qmtp: Arc::new(qmtp_config(&controls, config)),
         qmqp: Arc::default(),
-        pop3: Arc::new(pop3_config(&controls, config)),
+        pop3: Arc::new(pop3),
         client: Arc::new(client_config(&controls, config)),
         controls,
+        tls,
     };
     Ok((snapshot, loaded.findings))
 }

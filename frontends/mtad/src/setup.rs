@@ -79,6 +79,7 @@ pub fn make(home: &Home, plan: &Plan) -> Result<(), Failure> {
     file(&control.join("rcpthosts"), &host, 0o644)?;
     file(&home.users().join("assign"), ".\n", 0o644)?;
     file(&home.config(), crate::config::TEMPLATE, 0o644)?;
+    certificate(home, plan)?;
     aliases(home, plan)?;
     queue(home)?;
     let (users, domains, alias) = (home.users(), home.domains(), home.alias());
@@ -90,6 +91,16 @@ pub fn make(home: &Home, plan: &Plan) -> Result<(), Failure> {
         sync(path)?;
     }
     home.root().parent().map_or(Ok(()), sync)
+}
+
+/// Where qmail's TLS patch had it. Nobody trusts it, but it keeps out those who only listen.
+fn certificate(home: &Home, plan: &Plan) -> Result<(), Failure> {
+    let path = home.root().join(crate::config::Tls::default().certificate);
+    let there = path.try_exists();
+    if there.map_err(|error| Failure::file("look for", &path, &error))? {
+        return Ok(());
+    }
+    file(&path, &crate::tls::selfsigned::make(&plan.me)?, 0o600)
 }
 
 /// Without an administrator the mail is kept in the home of alias, so that none is refused.

@@ -1,4 +1,4 @@
-//! Signals: TERM and INT stop, HUP reads the control files again, ALRM retries everything (qmail-send(8), spec §5.6).
+//! Signals: TERM and INT stop, HUP reads control files and certificates again, ALRM retries everything (qmail-send(8), spec §5.6).
 
 use crate::Failure;
 use crate::engine::News;
@@ -52,13 +52,18 @@ fn catch(kind: SignalKind) -> Result<Signal, Failure> {
     signal(kind).map_err(|error| Failure::temporary(format!("unable to catch signals: {error}")))
 }
 
-/// Puts the control files as they are now in force; where they cannot be read the old ones stay.
+/// Puts control files and certificates as they are now in force; where they cannot be read the old
+/// ones stay.
 pub async fn reload(server: &Arc<Server>, tell: &UnboundedSender<News>) {
     let (home, config) = (server.home.clone(), server.config.clone());
+    let tls = server.snapshot().tls.clone();
     let loaded = server
         .pools
         .queue
-        .run(move || server::load(&home, &config))
+        .run(move || {
+            tls.read_again(&home, &config);
+            server::load(&home, &config, tls)
+        })
         .await;
     match loaded {
         Ok(Ok((snapshot, findings))) => {

@@ -1,6 +1,6 @@
-//! One SMTP session: the machine's questions answered by policy, directory and spool (RFC 5321, qmail-smtpd(8)).
+//! One SMTP session: the machine's questions answered by policy, directory and spool (RFC 5321, RFC 3848, qmail-smtpd(8)).
 
-use crate::listen::Pass;
+use crate::listen::{Entry, Pass};
 use crate::recipient::{self, Judged};
 use crate::server::{Server as Shared, Snapshot};
 use crate::stop::{Phase, Stop};
@@ -48,7 +48,7 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pas
         } else {
             Relay::Refused
         },
-        link: Link::new(server, stream, shared.clock()),
+        link: Link::new(server, stream, shared.clock()).with_tls(snapshot.tls.server.handshake()),
         shared,
         peer,
         number,
@@ -59,7 +59,7 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pas
     drop(snapshot);
     let mut cut = stop.clone();
     tokio::select! {
-        () = session.run(&mut stop) => {}
+        () = session.run(&mut stop, pass.entry()) => {}
         () = cut.reached(Phase::Cut) => session.cut().await,
     }
     let reason = match session.end {
@@ -103,7 +103,13 @@ struct Transaction {
 }
 
 impl Session {
-    async fn run(&mut self, stop: &mut Stop) {
+    async fn run(&mut self, stop: &mut Stop, entry: Entry) {
+        if entry == Entry::Tls {
+            match self.link.start_tls().await {
+                Ok(()) => self.tell_tls(),
+                Err(closed) => return self.ended(&closed),
+            }
+        }
         let mut stopping = false;
         loop {
             let event = tokio::select! {
@@ -119,9 +125,23 @@ impl Session {
                 Ok(event) => Box::pin(self.handle(event)).await,
                 Err(closed) => Err(closed),
             };
-            if handled.is_err() {
-                return;
+            if let Err(closed) = handled {
+                return self.ended(&closed);
             }
+        }
+    }
+
+    fn tell_tls(&self) {
+        if let Some(facts) = self.link.tls() {
+            tracing::info!("smtp {}: {facts}", self.number);
+        }
+    }
+
+    /// The machine knows why a session ends, but for what happens below it.
+    fn ended(&mut self, closed: &Closed) {
+        if let Closed::Handshake(error) = closed {
+            tracing::info!("smtp {}: TLS handshake failed: {error}", self.number);
+            self.end = Some("no TLS");
         }
     }
 
@@ -180,6 +200,10 @@ impl Session {
                 self.link.machine().answer(ticket, verdict);
             }
             Event::Abort(reason) => self.abort(reason),
+            Event::TlsStarted => {
+                self.hello = None;
+                self.tell_tls();
+            }
             _ => {}
         }
         Ok(())
@@ -261,17 +285,21 @@ impl Session {
             .as_ref()
             .is_some_and(|mail| mail.envelope.params.smtputf8);
         let extended = self.hello.as_ref().is_some_and(|hello| hello.extended);
+        let tls = self.link.tls().map(ToString::to_string);
         let smtp = received::Smtp {
             remote_host: None,
             remote_ip: Some(ip.as_bytes()),
             remote_info: None,
             helo: self.hello.as_ref().map(|hello| &*hello.name),
             local: Some(&snapshot.controls.me),
-            with: match (utf8, extended) {
-                (true, _) => "UTF8SMTP",
-                (false, true) => "ESMTP",
-                (false, false) => "SMTP",
+            with: match (utf8, extended, tls.is_some()) {
+                (true, _, false) => "UTF8SMTP",
+                (true, _, true) => "UTF8SMTPS",
+                (false, true, false) => "ESMTP",
+                (false, true, true) => "ESMTPS",
+                (false, false, _) => "SMTP",
             },
+            tls: tls.as_deref(),
             now,
         };
         lines.extend_from_slice(&smtp.line());

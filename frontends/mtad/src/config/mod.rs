@@ -3,10 +3,12 @@
 mod network;
 mod notices;
 mod settings;
+mod tls;
 
 pub use network::{Network, NoNetwork, hold_everything};
 pub use notices::Notices;
 pub use settings::{Config, Dns, Limits, MissingRcptHosts, Testing, Timeouts};
+pub use tls::{MinVersion, PairOfFiles, Tls};
 
 use crate::Failure;
 use std::io;

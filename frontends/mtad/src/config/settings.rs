@@ -1,6 +1,6 @@
 //! The settings of mtad.toml with their defaults, each in one place.
 
-use super::{Network, Notices};
+use super::{Network, Notices, Tls};
 use mta_core::control::Matching;
 use mta_core::policy::{self, Settings, SourceRoutes};
 use serde::Deserialize;
@@ -29,6 +29,12 @@ pub struct Config {
     /// Where mail is handed out by POP3.
     #[serde(deserialize_with = "listeners")]
     pub pop3: Vec<SocketAddr>,
+    /// Where mail is taken by SMTP under TLS from the first byte on.
+    #[serde(deserialize_with = "listeners")]
+    pub smtps: Vec<SocketAddr>,
+    /// Where mail is handed out by POP3 under TLS from the first byte on.
+    #[serde(deserialize_with = "listeners")]
+    pub pop3s: Vec<SocketAddr>,
     /// Where mail is taken by QMTP; needs `qmtp_from`.
     #[serde(deserialize_with = "listeners")]
     pub qmtp: Vec<SocketAddr>,
@@ -55,6 +61,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What senders are told besides failures.
     pub notices: Notices,
+    /// Certificates, and the TLS of deliveries.
+    pub tls: Tls,
     /// Who answers DNS questions.
     pub dns: Dns,
     /// What only tests need.
@@ -127,6 +135,8 @@ pub struct Timeouts {
     pub smtp_session: u64,
     /// A POP3 session ends after this, however busy it is.
     pub pop3_session: u64,
+    /// A TLS handshake that takes longer ends the connection.
+    pub tls_handshake: u64,
     /// SIGTERM lets work finish for this long.
     pub stop: u64,
     /// A program in a .qmail file that runs longer is killed, and the delivery tried again.
@@ -164,6 +174,8 @@ impl Default for Config {
         Self {
             smtp: loopback(2525),
             pop3: loopback(2110),
+            smtps: Vec::new(),
+            pop3s: Vec::new(),
             qmtp: Vec::new(),
             qmqp: Vec::new(),
             qmtp_from: Vec::new(),
@@ -176,6 +188,7 @@ impl Default for Config {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             notices: Notices::default(),
+            tls: Tls::default(),
             dns: Dns::default(),
             testing: Testing::default(),
         }
@@ -213,6 +226,7 @@ impl Default for Timeouts {
             remote_idle: 10,
             smtp_session: 3600,
             pop3_session: 86_400,
+            tls_handshake: 30,
             stop: 5,
             program: 3600,
             todo: 1500,
@@ -280,6 +294,16 @@ impl Config {
         networks.any(|network| network.contains(client))
     }
 
+    /// A listener that cannot be without a certificate.
+    #[must_use]
+    pub fn tls_service(&self) -> Option<&'static str> {
+        let services = [("smtps", &self.smtps), ("pop3s", &self.pop3s)];
+        let used = services
+            .into_iter()
+            .find(|(_, listeners)| !listeners.is_empty());
+        used.map(|(name, _)| name)
+    }
+
     /// A listener whose list of networks is missing: what has to be said about it.
     #[must_use]
     pub fn unfenced(&self) -> Option<String> {
@@ -338,6 +362,13 @@ impl Config {
             ),
             ("todo", self.timeouts.todo, 1, "a pause between two looks"),
             ("program", self.timeouts.program, 1, "some time to run"),
+            (
+                "tls_handshake",
+                self.timeouts.tls_handshake,
+                1,
+                "some time to answer",
+            ),
+            ("watch", self.tls.watch, 1, "a pause between two looks"),
         ];
         let low = floors
             .into_iter()
@@ -443,6 +474,19 @@ mod tests {
                 "the first not blank",
             ),
             ("no toml", "smtp = [\n", 1, "expected `]`"),
+            (
+                "no level",
+                "[tls.routes]\n\"example.com\" = \"always\"\n",
+                1,
+                "expected \"none\", \"may\"",
+            ),
+            ("old version", "[tls]\nmin_version = \"1.1\"\n", 2, "1.2"),
+            (
+                "key alone",
+                "[tls]\nsni = [{ key = \"k\" }]\n",
+                2,
+                "missing field",
+            ),
         ];
         for (name, text, line, said) in rows {
             let (at, words) = Config::parse(text).expect_err(name);

@@ -13,3 +13,4 @@ mod qmail_protocols;
 mod remote;
 mod sessions;
 mod system;
+mod tls;
