@@ -25,6 +25,7 @@ struct Candidate {
     at: At,
     frame: Frame,
     bounce: Vec<(At, Vec<u8>)>,
+    orders: Option<(At, Vec<u8>)>,
 }
 
 impl<F: Files> Log<F> {
@@ -119,22 +120,23 @@ impl<F: Files> Log<F> {
         let record = self.record(id)?;
         let body = self.body(&record.file, record.at, &record.header)?;
         let frame = Frame::with_body(Kind::Message, &record.entry.encode(), &body);
-        let places = {
+        let (bounce, orders) = {
             let state = self.shared.lock();
             let more = state.index.get(id).and_then(Known::more);
-            let places = more.map(|more| more.bounce.clone()).unwrap_or_default();
+            let more = more.cloned().unwrap_or_default();
             let file = |at: At| Some((at, Arc::clone(state.segments.get(&at.segment)?)));
-            places.into_iter().filter_map(file).collect::<Vec<_>>()
+            let bounce: Vec<_> = more.bounce.into_iter().filter_map(file).collect();
+            (bounce, more.orders.and_then(file))
         };
-        let mut bounce = Vec::new();
-        for (at, file) in places {
-            bounce.push((at, self.paragraph(&*file, at)?));
-        }
+        let bounce = bounce.into_iter();
+        let bounce = bounce.map(|(at, file)| Ok((at, self.paragraph(&*file, at)?)));
+        let orders = orders.map(|(at, file)| Ok((at, self.orders(&*file, at)?)));
         Ok(Candidate {
             id,
             at: record.at,
             frame,
-            bounce,
+            bounce: bounce.collect::<Result<_, QueueError>>()?,
+            orders: orders.transpose()?,
         })
     }
 
@@ -148,13 +150,15 @@ impl<F: Files> Log<F> {
                 at,
                 frame,
                 bounce,
+                orders,
             } = candidate;
             let Some(known) = state.index.get(id).filter(|known| known.at() == Some(at)) else {
                 continue;
             };
             let more = known.more().cloned().unwrap_or_default();
-            let same_text = more.bounce.iter().eq(bounce.iter().map(|(at, _)| at));
-            if state.is_changing(id) || !same_text {
+            let same = more.bounce.iter().eq(bounce.iter().map(|(at, _)| at))
+                && more.orders == orders.as_ref().map(|(at, _)| *at);
+            if state.is_changing(id) || !same {
                 continue;
             }
             let size = index::Size {
@@ -169,6 +173,9 @@ impl<F: Files> Log<F> {
             let mut group = note(Change::BounceCleared, &[]);
             for (_, paragraph) in &bounce {
                 group = note(Change::Bounce, paragraph);
+            }
+            if let Some((_, orders)) = &orders {
+                group = note(Change::Orders, orders);
             }
             if !more.done.is_empty() {
                 group = note(Change::Done(more.done), &[]);

@@ -13,7 +13,7 @@
 //! | `o`, `n`, `q` | of the recipient before: the forward-path as given where it differs, NOTIFY, ORCPT |
 
 use super::index::Size;
-use crate::queue::{Origin, Params, RecipientParams};
+use crate::queue::{Origin, Params};
 use mta_core::envelope::{Body, MailParams, Notify, RcptParams, Ret};
 use mta_core::ports::spool::MessageId;
 use mta_core::rewrite::{Channel, Routed};
@@ -193,14 +193,12 @@ impl Entry {
         Params {
             mail: self.mail.clone(),
             recipients: recipients
-                .map(|to| RecipientParams {
-                    address: to
-                        .given
-                        .clone()
-                        .unwrap_or_else(|| to.routed.address.clone()),
+                .map(|to| mta_core::envelope::Recipient {
+                    address: to.given.as_ref().unwrap_or(&to.routed.address).clone(),
                     params: to.params.clone(),
                 })
                 .collect(),
+            ..Params::default()
         }
     }
 }
@@ -274,7 +272,7 @@ fn notify(letters: &[u8]) -> Notify {
     }
 }
 
-fn tag(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
+pub(super) fn tag(out: &mut Vec<u8>, tag: u8, value: &[u8]) {
     out.push(tag);
     let len = u32::try_from(value.len()).unwrap_or(u32::MAX);
     out.extend_from_slice(&len.to_le_bytes());
@@ -300,7 +298,7 @@ impl<'a> Reader<'a> {
         Some(u64::from_le_bytes(self.bytes(8)?.try_into().ok()?))
     }
 
-    fn tagged(&mut self) -> Option<(u8, &'a [u8])> {
+    pub(super) fn tagged(&mut self) -> Option<(u8, &'a [u8])> {
         let tag = *self.bytes(1)?.first()?;
         let len = usize::try_from(self.u32()?).ok()?;
         Some((tag, self.bytes(len)?))

@@ -43,9 +43,11 @@ pub(super) enum Kind {
     Next,
     /// A message left the spool.
     Finished,
+    /// What was decided about a message since it came.
+    Orders,
 }
 
-const KINDS: [Kind; 7] = [
+const KINDS: [Kind; 8] = [
     Kind::Mark,
     Kind::Message,
     Kind::Done,
@@ -53,6 +55,7 @@ const KINDS: [Kind; 7] = [
     Kind::BounceCleared,
     Kind::Next,
     Kind::Finished,
+    Kind::Orders,
 ];
 
 impl Kind {

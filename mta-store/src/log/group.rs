@@ -30,6 +30,8 @@ pub(super) struct Shared<F: Files> {
     state: Mutex<State<F>>,
     changed: Condvar,
     gathered: Condvar,
+    /// Held while something is read and then changed.
+    changing: Mutex<()>,
 }
 
 /// What changes.
@@ -132,7 +134,13 @@ impl<F: Files> Shared<F> {
             }),
             changed: Condvar::new(),
             gathered: Condvar::new(),
+            changing: Mutex::default(),
         }
+    }
+
+    /// Lets nobody else change orders meanwhile.
+    pub(super) fn changing(&self) -> MutexGuard<'_, ()> {
+        self.changing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State<F>> {

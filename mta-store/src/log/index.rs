@@ -49,6 +49,8 @@ pub(super) struct More {
     /// Paragraphs of failure text.
     pub(super) bounce: Vec<At>,
     pub(super) next: PerChannel<Option<Unix>>,
+    /// What was decided last.
+    pub(super) orders: Option<At>,
 }
 
 impl Known {
@@ -94,6 +96,7 @@ pub(super) enum Change {
     Bounce,
     BounceCleared,
     Next(Channel, Unix),
+    Orders,
     Finished,
 }
 
@@ -155,6 +158,7 @@ impl Index {
             Change::Bounce => more.bounce.push(at),
             Change::BounceCleared => more.bounce.clear(),
             Change::Next(channel, due) => *more.next.of_mut(channel) = Some(due),
+            Change::Orders => more.orders = Some(at),
             Change::Finished | Change::Placed(_) | Change::Moved(_) => {}
         }
     }
@@ -213,6 +217,7 @@ pub(super) fn encode(id: MessageId, change: &Change) -> (Kind, Vec<u8>) {
             head.push(u8::try_from(channel.index()).unwrap_or(0));
             Kind::Next
         }
+        Change::Orders => Kind::Orders,
         Change::Finished => Kind::Finished,
     };
     (kind, head)
@@ -239,6 +244,7 @@ pub(super) fn decode(kind: Kind, head: &[u8], bytes: u64) -> Option<(MessageId, 
             let channel = usize::from(*rest.0.first()?);
             Change::Next(*Channel::ALL.get(channel)?, due)
         }
+        Kind::Orders => Change::Orders,
         Kind::Finished => Change::Finished,
     };
     Some((id, change))

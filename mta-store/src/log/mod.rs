@@ -20,6 +20,7 @@ mod envelope;
 mod frame;
 mod group;
 mod index;
+mod orders;
 mod recover;
 mod replay;
 mod segment;

@@ -6,7 +6,7 @@ use super::frame::{self, Frame, HEADER, Header, Kind};
 use super::index::{self, At, Change};
 use super::replay::body_is_sound;
 use crate::files::{Access, Files, OpenFile};
-use crate::queue::{At as _, Info, Message, Params, Preprocessed, QueueError, limits};
+use crate::queue::{At as _, Info, Message, Preprocessed, QueueError, limits};
 use mta_core::Unix;
 use mta_core::ports::spool::MessageId;
 use mta_core::queue::Pending;
@@ -92,14 +92,6 @@ impl<F: Files> Log<F> {
         })
     }
 
-    /// Returns what SMTP extensions added to the envelope.
-    ///
-    /// # Errors
-    /// As [`Log::preprocessed`].
-    pub fn params(&self, id: MessageId) -> Result<Params, QueueError> {
-        Ok(self.record(id)?.entry.params())
-    }
-
     /// Lists the recipients on a channel that are not done, in the order of the envelope.
     ///
     /// # Errors
@@ -133,8 +125,8 @@ impl<F: Files> Log<F> {
         for (number, to) in (0_u32..).zip(record.entry.recipients) {
             if to.routed.channel == channel {
                 let one = Pending {
-                    offset: u64::from(number),
-                    address: to.routed.address,
+                    params: to.params,
+                    ..Pending::new(u64::from(number), to.routed.address)
                 };
                 visit(one, done.binary_search(&number).is_ok());
             }
@@ -205,10 +197,20 @@ impl<F: Files> Log<F> {
 
     /// Reads one paragraph of failure text.
     pub(super) fn paragraph(&self, file: &F::File, at: At) -> Result<Vec<u8>, QueueError> {
+        self.body_of(file, at, Kind::Bounce)
+    }
+
+    /// Reads what was decided about a message.
+    pub(super) fn orders(&self, file: &F::File, at: At) -> Result<Vec<u8>, QueueError> {
+        self.body_of(file, at, Kind::Orders)
+    }
+
+    fn body_of(&self, file: &F::File, at: At, kind: Kind) -> Result<Vec<u8>, QueueError> {
         let path = super::segment::path(&self.shared.dir, at.segment);
         let read = frame::read_at(file, at.offset, u64::MAX, at.segment).at("read", &path)?;
-        let Some((header, _)) = read.filter(|(header, _)| header.kind == Kind::Bounce) else {
-            return Err(QueueError::broken(path, "expected failure text"));
+        let Some((header, _)) = read.filter(|(header, _)| header.kind == kind) else {
+            let why = format!("expected a record of kind {kind:?} at {}", at.offset);
+            return Err(QueueError::broken(path, why));
         };
         self.body(file, at, &header)
     }
@@ -374,7 +376,12 @@ impl<F: Files> Log<F> {
     }
 
     /// Records a change of a message and returns once it is durable.
-    fn note(&self, id: MessageId, change: Change, body: &[u8]) -> Result<(), QueueError> {
+    pub(super) fn note(
+        &self,
+        id: MessageId,
+        change: Change,
+        body: &[u8],
+    ) -> Result<(), QueueError> {
         let group = self.append(id, change, body)?;
         self.shared.wait(&group)
     }

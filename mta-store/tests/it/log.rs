@@ -8,7 +8,7 @@ use mta_core::{Envelope, Unix};
 use mta_store::files::sim::Fault;
 use mta_store::files::{Access, Files, OpenFile, SimFiles};
 use mta_store::log::{Door, INLINE, Log};
-use mta_store::queue::{MessageId, Origin, QueueError};
+use mta_store::queue::{MessageId, Origin, QueueError, Reroute};
 use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Barrier, mpsc};
@@ -44,6 +44,16 @@ fn what_was_said_of_a_message_is_there_after_a_restart() {
     ledger.mark(&log, letter, 0).unwrap();
     ledger.bounce(&log, letter).unwrap();
     log.set_next_attempt(id, Channel::Remote, Unix(99)).unwrap();
+    let reroute = Reroute {
+        domain: b"far.example".to_vec(),
+        hosts: vec![b"one.example".to_vec(), b"two.example".to_vec()],
+    };
+    log.change_params(id, |params| {
+        params.held = true;
+        params.reroutes.push(reroute.clone());
+        params.warned.insert((Channel::Remote, 1));
+    })
+    .unwrap();
     ledger.send(&log, 1).unwrap();
     drop(log);
     let (log, found) = Log::open(Arc::new(ledger.disk.clone()), DIR).unwrap();
@@ -55,6 +65,9 @@ fn what_was_said_of_a_message_is_there_after_a_restart() {
     assert_eq!(log.pending(id, Channel::Remote).unwrap()[0].offset, 1);
     let whole = log.preprocessed(id).unwrap();
     assert_eq!((whole.local, whole.remote, whole.uid), (1, 1, Some(2)));
+    let params = log.params(id).unwrap();
+    assert!(params.held && params.warned.contains(&(Channel::Remote, 1)));
+    assert_eq!(params.reroutes, [reroute]);
 }
 
 #[test]
