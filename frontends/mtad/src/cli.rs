@@ -176,4 +176,27 @@ pub enum Queue {
         /// The message's number.
         id: u64,
     },
+    /// Deliver a message to nobody until it is released.
+    Hold {
+        /// The message's number.
+        id: u64,
+    },
+    /// Deliver a held message again, at once.
+    Release {
+        /// The message's number.
+        id: u64,
+    },
+    /// Send what is queued to other hosts, at once; later mail goes its usual way.
+    Reroute {
+        /// A message's number, or the domain of recipients.
+        what: String,
+        /// The hosts to try in this order, as HOST, HOST:PORT or [ADDRESS]; without any the mail
+        /// goes its usual way again.
+        hosts: Vec<String>,
+    },
+    /// Try everything for one domain now, also by hosts that did not answer lately.
+    Flush {
+        /// The domain of recipients.
+        destination: String,
+    },
 }

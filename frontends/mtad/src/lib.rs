@@ -21,6 +21,7 @@ mod intake;
 pub mod listen;
 pub mod local;
 pub mod log;
+mod orders;
 pub mod ownership;
 pub mod pop3_service;
 pub mod privileges;

@@ -1,10 +1,13 @@
-//! How the tools reach a running server: empty files in `HOME/queue/request`, then a pull at lock/trigger.
+//! How the tools reach a running server: files in `HOME/queue/request`, then a pull at lock/trigger.
 //!
 //! | file | what the server does |
 //! |---|---|
 //! | `retry` | tries every message now, as on SIGALRM |
 //! | `retry.ID` | tries one message now |
 //! | `remove.ID` | takes one message out of the queue, without a bounce |
+//! | `hold.ID`, `release.ID` | delivers one message to nobody for now; delivers it again |
+//! | `reroute.ID` | sends one message to other hosts: the file has a line with a domain and the hosts, tabs between them |
+//! | `forget` | forgets which hosts could not be reached |
 //! | `reload` | reads the control files again, as on SIGHUP |
 //!
 //! The server removes the file once it has obeyed; a tool waits for that. Files make the order survive a server
@@ -13,9 +16,12 @@
 
 use mta_core::ports::spool::MessageId;
 use std::fs::OpenOptions;
-use std::io::{self, ErrorKind};
+use std::io::{self, ErrorKind, Read};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
+
+/// The most bytes that an order may say.
+const SAID_MAX: u64 = 16 * 1024;
 
 /// One order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +33,14 @@ pub enum Request {
     Retry(MessageId),
     /// Take one message out of the queue.
     Remove(MessageId),
+    /// Deliver one message to nobody for now.
+    Hold(MessageId),
+    /// Deliver a held message again.
+    Release(MessageId),
+    /// Send one message to other hosts; the file says which.
+    Reroute(MessageId),
+    /// Forget which hosts could not be reached.
+    Forget,
     /// Read the control files again.
     Reload,
 }
@@ -47,6 +61,10 @@ impl Request {
             Self::RetryAll => "retry".to_owned(),
             Self::Retry(id) => format!("retry.{id}"),
             Self::Remove(id) => format!("remove.{id}"),
+            Self::Hold(id) => format!("hold.{id}"),
+            Self::Release(id) => format!("release.{id}"),
+            Self::Reroute(id) => format!("reroute.{id}"),
+            Self::Forget => "forget".to_owned(),
             Self::Reload => "reload".to_owned(),
         }
     }
@@ -58,6 +76,10 @@ impl Request {
         match name.split_once('.') {
             None if name == "retry" => Some(Self::RetryAll),
             None if name == "reload" => Some(Self::Reload),
+            None if name == "forget" => Some(Self::Forget),
+            Some(("hold", digits)) => number(digits).map(Self::Hold),
+            Some(("release", digits)) => number(digits).map(Self::Release),
+            Some(("reroute", digits)) => number(digits).map(Self::Reroute),
             Some(("retry", digits)) => number(digits).map(Self::Retry),
             Some(("remove", digits)) => number(digits).map(Self::Remove),
             _ => None,
@@ -83,15 +105,36 @@ impl Request {
         }
     }
 
+    /// Reads what the order's file says.
+    ///
+    /// # Errors
+    /// Fails where the file cannot be read.
+    pub fn said(self, directory: &Path) -> io::Result<Vec<u8>> {
+        let mut said = Vec::new();
+        let file = std::fs::File::open(directory.join(self.file_name()))?;
+        file.take(SAID_MAX).read_to_end(&mut said)?;
+        Ok(said)
+    }
+
+    /// Puts an order that says something where the server finds it, whole at once; the later of two
+    /// about the same message counts.
+    ///
+    /// # Errors
+    /// Fails where the file cannot be made.
+    pub fn put_saying(self, directory: &Path, said: &[u8]) -> io::Result<()> {
+        make(directory)?;
+        // No order has such a name.
+        let unread = directory.join(format!("new.{}", std::process::id()));
+        std::fs::write(&unread, said)?;
+        std::fs::rename(unread, directory.join(self.file_name()))
+    }
+
     /// Puts the order where the server finds it. One that waits already stands for both.
     ///
     /// # Errors
     /// Fails where the file cannot be made.
     pub fn put(self, directory: &Path) -> io::Result<()> {
-        match std::fs::create_dir(directory) {
-            Err(error) if error.kind() != ErrorKind::AlreadyExists => return Err(error),
-            _ => {}
-        }
+        make(directory)?;
         let path = directory.join(self.file_name());
         let made = OpenOptions::new()
             .write(true)
@@ -102,6 +145,13 @@ impl Request {
             Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
             other => other.map(drop),
         }
+    }
+}
+
+fn make(directory: &Path) -> io::Result<()> {
+    match std::fs::create_dir(directory) {
+        Err(error) if error.kind() != ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(()),
     }
 }
 

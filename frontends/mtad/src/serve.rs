@@ -81,6 +81,9 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     server::tell(&findings);
     snapshot.tls.tell();
     let standing = recover(&queue)?;
+    let held = queue
+        .held()
+        .map_err(|error| Failure::temporary(format!("unable to see what is held: {error}")))?;
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
@@ -104,7 +107,7 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
             tell: tell.clone(),
         };
         let signals = Signals::catch()?;
-        let engine = tokio::spawn(Engine::new(parts, standing).run(server.stop()));
+        let engine = tokio::spawn(Engine::new(parts, standing, &held).run(server.stop()));
         watch::start(&server, &tell)?;
         tls::watch(&server, &tell);
         let gates = open(&server, listeners, out)?;

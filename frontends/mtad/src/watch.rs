@@ -2,10 +2,12 @@
 
 use crate::Failure;
 use crate::engine::News;
+use crate::orders;
 use crate::requests::{self, Request};
 use crate::server::Server;
 use crate::signals;
 use driver::Clock;
+use mta_core::ports::spool::MessageId;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::unix::pipe;
@@ -76,6 +78,11 @@ async fn obey(server: &Arc<Server>, tell: &UnboundedSender<News>, asked: Vec<Req
     for request in asked {
         match request {
             Request::Reload => signals::reload(server, tell).await,
+            Request::Hold(id) | Request::Release(id) | Request::Reroute(id) => {
+                if keep(server, request, id).await {
+                    let _ = tell.send(News::Asked(request));
+                }
+            }
             other => drop(tell.send(News::Asked(other))),
         }
         let directory = server.home.requests();
@@ -90,6 +97,24 @@ async fn obey(server: &Arc<Server>, tell: &UnboundedSender<News>, asked: Vec<Req
                 request.file_name()
             );
         }
+    }
+}
+
+/// Keeps an order beside its message, so that it outlives this process; false where that failed.
+async fn keep(server: &Arc<Server>, request: Request, id: MessageId) -> bool {
+    let (queue, directory) = (server.queue.clone(), server.home.requests());
+    let work = move || orders::keep(&queue, request, id, &directory);
+    let name = request.file_name();
+    match server.pools.queue.run(work).await {
+        Ok(Ok(())) => {
+            tracing::info!("msg {id}: {name} is in force");
+            true
+        }
+        Ok(Err(error)) => {
+            tracing::warn!("unable to obey the request {name}: {error}");
+            false
+        }
+        Err(_) => false,
     }
 }
 

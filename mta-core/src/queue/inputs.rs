@@ -94,8 +94,11 @@ impl Manager {
         let Some(message) = self.messages.get_mut(&id) else {
             return false;
         };
+        let held = message.held;
         for channel in Channel::ALL {
-            if let Track::Waiting(at) = message.tracks.of_mut(channel) {
+            if let Track::Waiting(at) = message.tracks.of_mut(channel)
+                && !held
+            {
                 let line = self.channels.of_mut(channel);
                 line.due.remove(&(*at, id));
                 line.due.insert((now, id));
@@ -253,9 +256,11 @@ impl Manager {
         let Track::Loading { due, started } = *message.tracks.of(channel) else {
             return;
         };
-        if self.stopping {
+        if self.stopping || message.held {
             *message.tracks.of_mut(channel) = Track::Waiting(due);
-            line.due.insert((due, id));
+            if !message.held {
+                line.due.insert((due, id));
+            }
             return;
         }
         self.unkept.remove(&(id, channel));
@@ -498,6 +503,7 @@ impl Manager {
             tracks,
             bounce,
             removed: false,
+            held: false,
             work,
         };
         self.messages.insert(id, message);
@@ -535,7 +541,9 @@ impl Manager {
                 let message = self.messages.get_mut(&id);
                 if let Some(message) = message.filter(|m| !m.removed) {
                     *message.tracks.of_mut(channel) = Track::Waiting(at);
-                    self.channels.of_mut(channel).due.insert((at, id));
+                    if !message.held {
+                        self.channels.of_mut(channel).due.insert((at, id));
+                    }
                 }
             }
             what => self.stall_message(id, what, at),

@@ -383,7 +383,9 @@ impl Manager {
             match message.next(now) {
                 Next::Do(what) => return self.ask(id, what),
                 Next::Later { channel, at, keep } => {
-                    self.channels.of_mut(channel).due.insert((at, id));
+                    if !message.held {
+                        self.channels.of_mut(channel).due.insert((at, id));
+                    }
                     if keep {
                         return self.ask(id, What::SetNext(channel, at));
                     }

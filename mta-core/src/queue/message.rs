@@ -17,6 +17,8 @@ pub(super) struct Message {
     pub(super) bounce: Bounce,
     /// The administrator wants it gone: nobody is delivered to and nobody is told.
     pub(super) removed: bool,
+    /// The administrator wants nobody delivered to for now; what waits is in no line.
+    pub(super) held: bool,
     /// Exists only while something is under way.
     pub(super) work: Option<Box<Work>>,
 }

@@ -16,6 +16,7 @@
 
 mod action;
 mod batch;
+mod hold;
 mod inputs;
 mod lines;
 mod manager;

@@ -47,13 +47,28 @@ pub struct Reroute {
 }
 
 impl Params {
+    /// Sets the hosts that mail to a domain goes to instead; none makes it go its usual way. An
+    /// empty domain is for all, and puts every earlier order out of force.
+    pub fn reroute(&mut self, domain: &[u8], hosts: Vec<Vec<u8>>) {
+        let kept = |one: &Reroute| !domain.is_empty() && !one.domain.eq_ignore_ascii_case(domain);
+        self.reroutes.retain(kept);
+        let standing = self.reroutes.iter().any(|one| one.domain.is_empty());
+        // Without hosts a domain's order matters only where there is one for all.
+        if !hosts.is_empty() || standing {
+            let domain = domain.to_vec();
+            self.reroutes.push(Reroute { domain, hosts });
+        }
+    }
+
     /// Returns the hosts that mail to a domain goes to instead, the latest order first.
     #[must_use]
     pub fn rerouted(&self, domain: &[u8]) -> Option<&[Vec<u8>]> {
         let fits =
             |one: &&Reroute| one.domain.is_empty() || one.domain.eq_ignore_ascii_case(domain);
         let found = self.reroutes.iter().rev().find(fits);
-        found.map(|one| one.hosts.as_slice())
+        found
+            .map(|one| one.hosts.as_slice())
+            .filter(|hosts| !hosts.is_empty())
     }
 }
 

@@ -38,6 +38,21 @@ impl<F: Files> Queue<F> {
         self.replace_params(id, &params)
     }
 
+    /// Lists the messages that an administrator holds, in ascending order.
+    ///
+    /// # Errors
+    /// Fails where the files cannot be read.
+    pub fn held(&self) -> Result<Vec<MessageId>, QueueError> {
+        let mut held = Vec::new();
+        for id in self.ids("params")? {
+            if self.params(id)?.held {
+                held.push(id);
+            }
+        }
+        held.sort_unstable();
+        Ok(held)
+    }
+
     /// Writes the new file under another name first: a crash leaves one of the two. The old one is
     /// held until the change is durable, so that its inode is nobody else's while a crash could
     /// bring its name back.

@@ -250,6 +250,13 @@ fn what_is_decided_later_is_kept_beside_the_parameters() {
     assert_eq!(first(b"other.example"), b"all.example");
     let warned: Vec<_> = now.warned.iter().copied().collect();
     assert_eq!(warned, [(Channel::Local, 0), (Channel::Remote, 17)]);
+    assert_eq!(queue.held().unwrap(), [id]);
+    let mut later = now.clone();
+    later.reroute(b"FAR.example", Vec::new());
+    assert_eq!(later.rerouted(b"far.example"), None, "its usual way");
+    assert!(later.rerouted(b"other.example").is_some());
+    later.reroute(b"", Vec::new());
+    assert!(later.reroutes.is_empty());
     let tab = queue.change_params(id, |params| params.reroutes.push(reroute(b"a\tb", b"c")));
     assert!(matches!(tab, Err(QueueError::Envelope(_))), "{tab:?}");
     assert_eq!(queue.params(id).unwrap(), now);

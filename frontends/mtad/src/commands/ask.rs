@@ -34,17 +34,42 @@ pub(super) fn ask(
     queue: &Queue<RealFiles>,
     request: Request,
 ) -> Result<Drains, Failure> {
+    ask_saying(home, queue, request, b"")
+}
+
+/// Gives an order that says something.
+pub(super) fn ask_saying(
+    home: &Home,
+    queue: &Queue<RealFiles>,
+    request: Request,
+    said: &[u8],
+) -> Result<Drains, Failure> {
     match queue.lock_drainer() {
         Ok(lock) => return Ok(Drains::Nobody(lock)),
         Err(QueueError::Busy) => {}
         Err(error) => return Err(failure(error)),
     }
+    put(home, request, said)?;
+    queue.pull_trigger();
+    wait(home, request)?;
+    Ok(Drains::Server)
+}
+
+/// Puts an order where the server finds it.
+pub(super) fn put(home: &Home, request: Request, said: &[u8]) -> Result<(), Failure> {
+    let directory = home.requests();
+    let done = match said {
+        b"" => request.put(&directory),
+        said => request.put_saying(&directory, said),
+    };
+    let file = directory.join(request.file_name());
+    done.map_err(|error| Failure::file("write", &file, &error))
+}
+
+/// Waits until the server has obeyed.
+pub(super) fn wait(home: &Home, request: Request) -> Result<(), Failure> {
     let directory = home.requests();
     let file = directory.join(request.file_name());
-    request
-        .put(&directory)
-        .map_err(|error| Failure::file("write", &file, &error))?;
-    queue.pull_trigger();
     let obeyed = until(|| {
         let waits = request.waits(&directory);
         waits
@@ -52,7 +77,7 @@ pub(super) fn ask(
             .map_err(|error| Failure::file("look for", &file, &error))
     })?;
     if obeyed {
-        Ok(Drains::Server)
+        Ok(())
     } else {
         Err(Failure::temporary(format!(
             "whoever drains the queue did not take the request {} within {} seconds",

@@ -1,6 +1,7 @@
 //! `mtad queue`: what is queued, and orders about it, beside a running server or without one (qmail-qread(8)).
 
 use super::ask::{self, Drains};
+use super::orders;
 use crate::Failure;
 use crate::cli::Queue as Command;
 use crate::home::Home;
@@ -10,7 +11,7 @@ use mta_core::log::Filtered;
 use mta_core::rewrite::Channel;
 use mta_core::{Unix, date};
 use mta_store::files::RealFiles;
-use mta_store::queue::{MessageId, Queue, QueueError, SPLIT};
+use mta_store::queue::{MessageId, Params, Queue, QueueError, SPLIT};
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -26,6 +27,10 @@ pub(super) fn run(home: &Home, what: &Command, out: &mut dyn Write) -> Result<()
         Command::Show { id } => show(&queue, MessageId(*id), out),
         Command::Retry { id } => retry(home, &queue, id.map(MessageId)),
         Command::Remove { id } => remove(home, &queue, MessageId(*id), out),
+        Command::Hold { id } => orders::hold(home, &queue, MessageId(*id)),
+        Command::Release { id } => orders::release(home, &queue, MessageId(*id)),
+        Command::Reroute { what, hosts } => orders::reroute(home, &queue, (what, hosts), out),
+        Command::Flush { destination } => orders::flush(home, &queue, destination, out),
     }
 }
 
@@ -46,7 +51,7 @@ fn list(queue: &Queue<RealFiles>, out: &mut dyn Write) -> Result<(), Failure> {
 }
 
 /// The messages in state S5.
-fn preprocessed(queue: &Queue<RealFiles>) -> Result<Vec<MessageId>, Failure> {
+pub(super) fn preprocessed(queue: &Queue<RealFiles>) -> Result<Vec<MessageId>, Failure> {
     let mut ids = Vec::new();
     for number in 0..SPLIT {
         let path = queue.layout().dir().join("info").join(number.to_string());
@@ -94,7 +99,8 @@ impl From<Trouble> for Failure {
     }
 }
 
-/// Writes a message's lines in qmail-qread's form; recipients that are done are left out.
+/// Writes a message's lines in qmail-qread's form; recipients that are done are left out. Below
+/// stands what comes next: the next attempt of each channel, and what an administrator ordered.
 fn describe(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Trouble> {
     let info = queue.info(id)?;
     let size = queue.open_message(id)?.len();
@@ -103,17 +109,65 @@ fn describe(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Res
         None => "",
     };
     head(out, info.birth, id, size, info.sender.as_bytes(), bouncing)?;
+    let params = queue.params(id)?;
     for channel in Channel::ALL {
         match queue.pending(id, channel) {
             Ok(pending) => {
-                for one in pending {
+                for one in &pending {
                     let to = Filtered(one.address.as_bytes());
                     writeln!(out, "\t{}\t{to}", channel.name())?;
+                }
+                if !pending.is_empty() && !params.held {
+                    next_attempt(queue, id, channel, out)?;
                 }
             }
             Err(error) if error.is_missing() => {}
             Err(error) => return Err(error.into()),
         }
+    }
+    ordered(&params, out)?;
+    Ok(())
+}
+
+fn next_attempt(
+    queue: &Queue<RealFiles>,
+    id: MessageId,
+    channel: Channel,
+    out: &mut dyn Write,
+) -> io::Result<()> {
+    let path = queue.layout().channel(id, channel);
+    let due = std::fs::metadata(path).and_then(|file| file.modified());
+    let due = due
+        .ok()
+        .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
+    let Some(due) = due else { return Ok(()) };
+    let (due, name) = (Unix(due.as_secs()), channel.name());
+    if due <= Clock::unix() {
+        return writeln!(out, "\tnext\t{name} now");
+    }
+    let date = date::qmail(due);
+    let date = date.strip_suffix(" -0000").unwrap_or(&date);
+    writeln!(out, "\tnext\t{name} {date} GMT")
+}
+
+/// Says what an administrator ordered about a message.
+fn ordered(params: &Params, out: &mut dyn Write) -> io::Result<()> {
+    if params.held {
+        writeln!(out, "\tnext\theld")?;
+    }
+    for one in &params.reroutes {
+        let domain: &[u8] = if one.domain.is_empty() {
+            b"everything"
+        } else {
+            &one.domain
+        };
+        let hosts: &[u8] = if one.hosts.is_empty() {
+            b"its usual way"
+        } else {
+            &one.hosts.join(&b' ')
+        };
+        let (domain, hosts) = (Filtered(domain), Filtered(hosts));
+        writeln!(out, "\troute\t{domain} to {hosts}")?;
     }
     Ok(())
 }
@@ -202,7 +256,7 @@ fn exists(queue: &Queue<RealFiles>, id: MessageId) -> Result<bool, Failure> {
         .map_err(|error| Failure::file("look for", &path, &error))
 }
 
-fn insist(queue: &Queue<RealFiles>, id: MessageId) -> Result<(), Failure> {
+pub(super) fn insist(queue: &Queue<RealFiles>, id: MessageId) -> Result<(), Failure> {
     if exists(queue, id)? {
         Ok(())
     } else {

@@ -48,6 +48,8 @@ pub struct Engine {
     tell: UnboundedSender<News>,
     /// Messages that are to go as soon as the manager knows them.
     removing: HashSet<MessageId>,
+    /// Messages that are to be held as soon as the manager knows them.
+    holding: HashSet<MessageId>,
 }
 
 /// What the engine is made of.
@@ -69,8 +71,9 @@ pub struct Parts {
 }
 
 impl Engine {
-    /// Makes an engine that knows the messages which stand in the queue.
-    pub fn new(parts: Parts, standing: Vec<Recovered>) -> Self {
+    /// Makes an engine that knows the messages which stand in the queue, and which of those in it
+    /// are held.
+    pub fn new(parts: Parts, standing: Vec<Recovered>, held: &[MessageId]) -> Self {
         let Parts {
             server,
             local,
@@ -83,7 +86,11 @@ impl Engine {
         for message in standing {
             manager.recovered(message);
         }
-        let removing = HashSet::new();
+        let holding = held
+            .iter()
+            .copied()
+            .filter(|&id| !manager.hold(id))
+            .collect();
         Self {
             manager,
             server,
@@ -92,7 +99,8 @@ impl Engine {
             origin,
             news,
             tell,
-            removing,
+            removing: HashSet::new(),
+            holding,
         }
     }
 
@@ -139,6 +147,9 @@ impl Engine {
             News::Answer(answer) => {
                 let preprocessed = answer.preprocessed();
                 answer.give_to(&mut self.manager);
+                if let Some(id) = preprocessed.filter(|id| self.holding.remove(id)) {
+                    self.manager.hold(id);
+                }
                 if let Some(id) = preprocessed.filter(|id| self.removing.remove(id)) {
                     self.manager.remove(id);
                 }
@@ -161,7 +172,24 @@ impl Engine {
                     self.manager.found(id);
                 }
             }
+            Request::Hold(id) => self.hold(id),
+            Request::Release(id) => {
+                self.holding.remove(&id);
+                self.manager.release(id, Clock::unix());
+            }
+            Request::Reroute(id) => {
+                self.manager.retry(id, Clock::unix());
+            }
+            Request::Forget => self.remote.forget(),
             Request::Reload => {}
+        }
+    }
+
+    /// Holds a message, as soon as the manager knows it.
+    fn hold(&mut self, id: MessageId) {
+        if !self.manager.hold(id) {
+            self.holding.insert(id);
+            self.manager.found(id);
         }
     }
 

@@ -38,9 +38,11 @@ pub enum Answer {
 }
 
 impl Answer {
-    /// The message that the manager knows from now on, if it is that answer.
+    /// The message that the manager knows from now on, if it is that answer, or that it will never
+    /// know.
     pub(super) const fn preprocessed(&self) -> Option<MessageId> {
         match self {
+            Self::Preprocessed(_, _, Err(Trouble::Temporary(_))) => None,
             Self::Preprocessed(_, id, _) => Some(*id),
             _ => None,
         }

@@ -28,7 +28,7 @@ use mta_core::envelope::RcptParams;
 use mta_core::ports::spool::MessageId;
 use mta_core::report::{Handover, Outcome, Report};
 use mta_store::files::RealFiles;
-use mta_store::queue::{Origin, Queue};
+use mta_store::queue::{Message, Origin, Queue, Source};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -90,10 +90,13 @@ impl Local {
         if job.recipient.local().is_empty() {
             return Report::success("");
         }
-        let message = match self.queue.open_message(job.id) {
-            Ok(message) => message.into_file().into_inner(),
-            Err(error) => {
-                tracing::warn!("unable to open message {}: {error}", job.id);
+        let opened = self.queue.open_message(job.id);
+        let message = match opened.map(Message::into_source) {
+            Ok(Source::File(file)) => file.into_inner(),
+            other => {
+                // A queue of files has every message in one of its own.
+                let why = other.map_or_else(|error| error.to_string(), |_| "no file".to_owned());
+                tracing::warn!("unable to open message {}: {why}", job.id);
                 return Report::deferral("Zqmail-spawn unable to open message. (#4.3.0)\n");
             }
         };

@@ -6,16 +6,17 @@ mod unreachable;
 
 pub use pool::Idle;
 
+use crate::orders;
 use crate::server::Server;
 use delivery::remote::Way;
 use driver::{Clock, Link};
-use mta_core::envelope::MailParams;
 use mta_core::mx::{Own, Target};
 use mta_core::ports::Resolver;
 use mta_core::queue::Delivery;
 use mta_core::report::Report;
 use mta_proto::smtp::client::{Client, Event, NO_CONNECTION, Transaction};
 use mta_proto::{Chunk, Ticket};
+use mta_store::queue::Params;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -63,6 +64,11 @@ impl Remote {
         }
     }
 
+    /// Forgets which hosts could not be reached.
+    pub fn forget(&self) {
+        self.unreachable.forget();
+    }
+
     /// Delivers and returns one report for each recipient, in their order.
     pub async fn deliver(&self, delivery: Delivery) -> Vec<Report> {
         let recipients = delivery.recipients.len();
@@ -77,12 +83,15 @@ impl Remote {
             let text = "Sorry, address must include host name. (#5.1.3)\n";
             return Err(Report::failure(text));
         };
-        let targets = self.targets(host).await?;
         let (body, params) = self.open(delivery.id).await?;
+        let targets = match params.rerouted(host) {
+            Some(relays) => self.rerouted(host, relays).await?,
+            None => self.targets(host).await?,
+        };
         let transaction = Transaction {
             from: delivery.sender,
             recipients: delivery.recipients,
-            params,
+            params: params.mail,
             // Line ends grow on the wire; about so many lines is usual for mail.
             size: Some(body.len().saturating_add(body.len() / 40)),
         };
@@ -207,10 +216,10 @@ impl Remote {
     async fn open(
         &self,
         id: mta_core::ports::spool::MessageId,
-    ) -> Result<(body::Body, MailParams), Report> {
+    ) -> Result<(body::Body, Params), Report> {
         let queue = self.server.queue.clone();
         let work = move || {
-            let params = queue.params(id)?.mail;
+            let params = queue.params(id)?;
             Ok::<_, mta_store::queue::QueueError>((queue.open_message(id)?, params))
         };
         let opened = self.server.pools.queue.run(work).await;
@@ -223,6 +232,33 @@ impl Remote {
             Err(_) => Err(Report::deferral(
                 "System resources temporarily unavailable. (#4.3.0)\n",
             )),
+        }
+    }
+
+    /// Finds where an administrator wants mail to go: by each relay in turn, without looking at
+    /// smtproutes.
+    async fn rerouted(&self, host: &[u8], relays: &[Vec<u8>]) -> Result<Vec<Target>, Report> {
+        let mut targets = Vec::new();
+        let mut last = Report::deferral("No host to send to is named. (#4.4.4)\n");
+        for relay in relays {
+            let Some(routes) = orders::relay(relay) else {
+                continue;
+            };
+            let way = Way {
+                routes: &routes,
+                own: &self.own,
+                port: self.server.config.testing.remote_port,
+            };
+            match way.targets(host, &*self.resolver).await {
+                Ok(found) => targets.extend(found),
+                // The order is to be mended; mail must not bounce for it.
+                Err(report) => last = Report::deferral(report.text),
+            }
+        }
+        if targets.is_empty() {
+            Err(last)
+        } else {
+            Ok(targets)
         }
     }
 

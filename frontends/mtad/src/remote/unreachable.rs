@@ -32,6 +32,12 @@ impl Unreachable {
             .is_some_and(|record| record.count >= TIMEOUTS && now - record.last < PAUSE)
     }
 
+    /// Forgets all.
+    pub(super) fn forget(&self) {
+        let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        records.clear();
+    }
+
     /// Notes how connecting to a host went; anything but a timeout clears it.
     pub(super) fn note(&self, host: IpAddr, timed_out: bool, now: Unix) {
         let mut records = self.0.lock().unwrap_or_else(PoisonError::into_inner);

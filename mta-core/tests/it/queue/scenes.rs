@@ -245,6 +245,61 @@ fn a_delay_is_told_once_at_its_age_and_to_those_who_asked() {
 }
 
 #[test]
+fn a_held_message_waits_for_its_release_whatever_else_is_asked() {
+    let to = ["later@one", "b@two", "c@three"];
+    let settings = Settings {
+        concurrency: PerChannel::new(1, 1),
+        ..Settings::default()
+    };
+    let mut stage = Stage::with(settings, "s@x", &to);
+    stage.manager.found(ID);
+    // Held while the first of three deliveries runs.
+    let first = loop {
+        match stage.manager.poll(stage.now) {
+            Action::Start(delivery) => break delivery,
+            action => stage.act(action),
+        }
+    };
+    assert!(stage.manager.hold(ID));
+    assert!(stage.manager.is_held(ID));
+    let busy = vec![Report::deferral("busy\n")];
+    stage.manager.delivered(first.delivery, busy);
+    assert_eq!(stage.play(), Action::Wait);
+    stage.now = stage.now + 1_000_000;
+    stage.manager.retry_all(stage.now);
+    assert!(stage.manager.retry(ID, stage.now));
+    assert_eq!(stage.play(), Action::Wait);
+    let starts = |stage: &Stage| {
+        let lines = stage.script.iter();
+        lines.filter(|l| l.starts_with("starting")).count()
+    };
+    assert_eq!(starts(&stage), 1, "{:?}", stage.script);
+    assert!(stage.manager.release(ID, stage.now));
+    assert!(!stage.manager.release(ID, stage.now), "once is enough");
+    let _ = stage.play();
+    assert_eq!(starts(&stage), 4, "{:?}", stage.script);
+}
+
+#[test]
+fn a_held_message_can_be_removed_and_the_shutdown_does_not_wait_for_it() {
+    for remove in [true, false] {
+        let mut stage = Stage::new("s@x", &["later@one"]);
+        stage.manager.found(ID);
+        let _ = stage.play();
+        assert!(stage.manager.hold(ID));
+        if remove {
+            assert!(stage.manager.remove(ID));
+            assert_eq!(stage.play(), Action::Wait);
+            assert!(stage.plot().ends_with(&["end msg 7", "[finish]"]));
+        }
+        stage.manager.shutdown();
+        assert_eq!(stage.play(), Action::Stopped);
+    }
+    let mut stage = Stage::new("s@x", &[]);
+    assert!(!stage.manager.hold(ID), "there is none");
+}
+
+#[test]
 fn status_follows_each_start_and_each_end() {
     let mut stage = Stage::new("s@x", &["a@one"]);
     stage.manager.found(ID);
