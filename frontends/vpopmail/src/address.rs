@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::io::Accounts;
 use mta_auth::domain_name::DomainNameError;
 use mta_auth::login_name::LoginNameError;
+use mta_auth::vpopmail::Domain;
 use mta_auth::{DomainName, LoginName, MailboxName};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -71,4 +72,33 @@ pub(crate) fn domain(word: &OsStr) -> Result<DomainName, Failure> {
 /// Tells whether a word is an address and not a domain.
 pub(crate) fn is_address(word: &OsStr) -> bool {
     word.as_bytes().contains(&b'@')
+}
+
+/// The domain of that name, or the real one behind an alias.
+///
+/// # Errors
+/// Fails where there is none.
+pub(crate) fn real(accounts: &Accounts, name: &DomainName) -> Result<Domain, Failure> {
+    let found = accounts.domain(name.as_str())?;
+    found.ok_or_else(|| Code::NoSuchDomain.into())
+}
+
+/// The mailboxes that a word means: one address, or every one of a domain.
+///
+/// # Errors
+/// Fails where the domain is none.
+pub(crate) fn mailboxes(accounts: &Accounts, word: &OsStr) -> Result<Vec<Address>, Failure> {
+    if is_address(word) {
+        return Ok(vec![mailbox(accounts, word)?]);
+    }
+    let domain = domain(word)?;
+    real(accounts, &domain)?;
+    let mut all = Vec::new();
+    for entry in accounts.users(&domain)? {
+        let name = MailboxName::parse(&entry.name)
+            .map_err(|error| Failure::code_with(Code::IllegalUsername, &error.to_string()))?;
+        let domain = domain.clone();
+        all.push(Address { name, domain });
+    }
+    Ok(all)
 }

@@ -48,6 +48,15 @@ impl Failure {
         }
     }
 
+    /// Only a code.
+    pub(crate) const fn silent(exit: Exit) -> Self {
+        Self {
+            exit,
+            text: String::new(),
+            stream: Stream::Output,
+        }
+    }
+
     /// `Error: why`, with what was expected in a second line where the words alone do not tell.
     pub(crate) fn code_with(code: Code, more: &str) -> Self {
         let mut text = format!("Error: {}\n", code.words());

@@ -4,6 +4,7 @@ use crate::failure::Failure;
 use mta_auth::vpopmail::{Layout, Vpopmail};
 use mta_core::Unix;
 use mta_store::files::RealFiles;
+use mta_store::maildir::UniqueName;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt;
@@ -115,4 +116,20 @@ impl Io<'_> {
         };
         Ok(Vpopmail::new(Arc::new(RealFiles::new()), layout))
     }
+
+    /// A name for a scratch file that no other process uses.
+    pub(crate) fn unique<'h>(&self, host: &'h str) -> UniqueName<'h> {
+        UniqueName {
+            time: self.now,
+            pid: std::process::id(),
+            counter: 0,
+            host,
+        }
+    }
+}
+
+/// This host's name, for names of files.
+pub(crate) fn host() -> String {
+    let name = nix::unistd::gethostname().unwrap_or_default();
+    name.to_string_lossy().into_owned()
 }

@@ -31,6 +31,10 @@ impl Drop for Clear {
 }
 
 impl Clear {
+    pub(crate) const fn new(bytes: Vec<u8>) -> Self {
+        Self(bytes)
+    }
+
     pub(crate) fn bytes(&self) -> &[u8] {
         &self.0
     }

@@ -4,6 +4,7 @@ use super::error::doing;
 use super::{AccountError, Mailbox, Vpopmail};
 use crate::password::{self, HashError};
 use crate::{Flags, LoginName};
+use mta_core::Unix;
 use mta_store::files::{Access, Files, OpenFile};
 use std::io;
 
@@ -59,6 +60,9 @@ pub enum Refusal {
     #[error("access denied")]
     Denied,
 }
+
+/// The longest `lastauth`.
+const MAX_LAST: usize = 1024;
 
 impl<F: Files> Vpopmail<F> {
     /// Checks a name and a clear password.
@@ -135,6 +139,29 @@ impl<F: Files> Vpopmail<F> {
             file.truncate(ip.len() as u64)
         };
         write().map_err(doing("writing", &path))
+    }
+
+    /// Tells when a mailbox was logged in to last, and from where; without an address it is when it
+    /// was made. `None` where nothing tells.
+    ///
+    /// # Errors
+    /// Passes on why `lastauth` cannot be read.
+    pub fn last_login(
+        &self,
+        mailbox: &Mailbox,
+    ) -> Result<Option<(Unix, Option<String>)>, AccountError> {
+        let path = mailbox.home.join("lastauth");
+        let read = || -> io::Result<_> {
+            let file = self.files.open(&path, Access::Read)?;
+            Ok((file.stat()?.mtime, file.read_all(MAX_LAST)?))
+        };
+        let (time, text) = match read() {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(doing("reading", &path))?,
+        };
+        let ip = String::from_utf8_lossy(text.trim_ascii()).into_owned();
+        let never = ip.is_empty() || ip.as_bytes() == super::users::NEVER;
+        Ok(Some((time, Some(ip).filter(|_| !never))))
     }
 
     /// The domain of names without one: the first line of `etc/defaultdomain`.

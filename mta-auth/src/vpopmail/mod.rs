@@ -138,6 +138,8 @@ pub struct Mailbox {
     pub domain: String,
     /// The crypt(3) string.
     pub hash: Vec<u8>,
+    /// 1 for POP, 2 for APOP.
+    pub uid: u32,
     /// What it may not do by its own flags; [`Vpopmail::effective_flags`] adds its domain's.
     pub flags: Flags,
     /// A description.
@@ -166,6 +168,7 @@ impl Mailbox {
             name,
             domain: domain.name,
             hash: entry.crypt,
+            uid: entry.uid,
             flags: entry.flags,
             gecos: entry.gecos,
             domain_dir: domain.dir,

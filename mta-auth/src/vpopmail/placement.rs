@@ -27,6 +27,14 @@ impl Placement {
 }
 
 impl<F: Files> Vpopmail<F> {
+    /// Tells how many mailboxes a domain counts in its `.dir-control`.
+    ///
+    /// # Errors
+    /// Fails where that file is damaged or cannot be read.
+    pub fn count_users(&self, domain: &super::Domain) -> Result<u64, AccountError> {
+        self.dir_control(&domain.dir).map(|control| control.count())
+    }
+
     /// Chooses the place of a new entry in `base`: one that a removed entry left, or the next.
     pub(super) fn place(&self, base: &Path) -> Result<Placement, AccountError> {
         let mut control = self.dir_control(base)?;

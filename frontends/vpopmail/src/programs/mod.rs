@@ -3,9 +3,16 @@
 mod vaddaliasdomain;
 mod vadddomain;
 mod vadduser;
+mod valias;
 mod vdeldomain;
 mod vdeluser;
+mod vdominfo;
+mod vmkpasswd;
+mod vmoddomlimits;
+mod vmoduser;
 mod vpasswd;
+mod vsetuserquota;
+mod vuserinfo;
 
 use crate::failure::Failure;
 use crate::io::Io;
@@ -18,9 +25,16 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("vaddaliasdomain", vaddaliasdomain::run),
     ("vadddomain", vadddomain::run),
     ("vadduser", vadduser::run),
+    ("valias", valias::run),
     ("vdeldomain", vdeldomain::run),
     ("vdeluser", vdeluser::run),
+    ("vdominfo", vdominfo::run),
+    ("vmkpasswd", vmkpasswd::run),
+    ("vmoddomlimits", vmoddomlimits::run),
+    ("vmoduser", vmoduser::run),
     ("vpasswd", vpasswd::run),
+    ("vsetuserquota", vsetuserquota::run),
+    ("vuserinfo", vuserinfo::run),
 ];
 
 /// The names under which the binary may be called.

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod accounts;
 #[cfg(test)]
+mod changes;
+#[cfg(test)]
 mod domains;
 #[cfg(test)]
 mod kit;
