@@ -187,28 +187,45 @@ const fn word_of(outcome: Outcome) -> &'static str {
     }
 }
 
-/// One line of the SMTP side's log, without its LF. The original logged nothing here; the form
-/// follows qmail-send's: words, then filtered values.
+/// A session by which mail comes in: its protocol and its number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "a session has these two names")]
+pub struct Session {
+    /// `smtp`, `qmtp` or `qmqp`.
+    pub protocol: &'static str,
+    /// The first is 1.
+    pub number: u64,
+}
+
+impl fmt::Display for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.protocol, self.number)
+    }
+}
+
+/// One line of the log of incoming mail, without its LF. The original logged nothing here; the
+/// form follows qmail-send's: words, then filtered values.
 ///
 /// ```
-/// use mta_core::log::Smtp;
-/// let line = Smtp::Connect { session: 4, peer: "192.0.2.1:40000".parse().unwrap() };
+/// use mta_core::log::{Intake, Session};
+/// let session = Session { protocol: "smtp", number: 4 };
+/// let line = Intake::Connect { session, peer: "192.0.2.1:40000".parse().unwrap() };
 /// assert_eq!(line.to_string(), "smtp 4: connect from 192.0.2.1:40000");
 /// ```
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug)]
-pub enum Smtp<'a> {
+pub enum Intake<'a> {
     /// `smtp 4: connect from 192.0.2.1:40000`
     Connect {
-        /// The session's number.
-        session: u64,
+        /// The session.
+        session: Session,
         /// Who connected.
         peer: std::net::SocketAddr,
     },
     /// `smtp 4: rcpt refused: from <a@b> to <c@d>: 550 5.1.1 no mailbox`
     Refused {
-        /// The session's number.
-        session: u64,
+        /// The session.
+        session: Session,
         /// The command in lower case.
         command: &'a str,
         /// The envelope sender, where known.
@@ -220,8 +237,8 @@ pub enum Smtp<'a> {
     },
     /// `smtp 4: queued msg 7: bytes 211 from <a@b> recipients 2`
     Queued {
-        /// The session's number.
-        session: u64,
+        /// The session.
+        session: Session,
         /// The message's name in the queue.
         id: MessageId,
         /// Octets taken in.
@@ -231,19 +248,32 @@ pub enum Smtp<'a> {
         /// How many recipients it has.
         recipients: usize,
     },
+    /// `smtp 4: given to QMAILQUEUE qp 93: bytes 211 from <a@b> recipients 2`
+    Given {
+        /// The session.
+        session: Session,
+        /// The process that took it.
+        qp: u32,
+        /// Octets taken in.
+        bytes: u64,
+        /// The envelope sender.
+        sender: &'a [u8],
+        /// How many recipients it has.
+        recipients: usize,
+    },
     /// `smtp 4: end: quit`
     End {
-        /// The session's number.
-        session: u64,
+        /// The session.
+        session: Session,
         /// Why it ended.
         reason: &'a str,
     },
 }
 
-impl fmt::Display for Smtp<'_> {
+impl fmt::Display for Intake<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Connect { session, peer } => write!(f, "smtp {session}: connect from {peer}"),
+            Self::Connect { session, peer } => write!(f, "{session}: connect from {peer}"),
             Self::Refused {
                 session,
                 command,
@@ -254,7 +284,7 @@ impl fmt::Display for Smtp<'_> {
                 let (from, to) = (Filtered(sender), Filtered(recipient));
                 write!(
                     f,
-                    "smtp {session}: {command} refused: from <{from}> to <{to}>: {}",
+                    "{session}: {command} refused: from <{from}> to <{to}>: {}",
                     Filtered(reply)
                 )
             }
@@ -268,10 +298,23 @@ impl fmt::Display for Smtp<'_> {
                 let from = Filtered(sender);
                 write!(
                     f,
-                    "smtp {session}: queued msg {id}: bytes {bytes} from <{from}> recipients {recipients}"
+                    "{session}: queued msg {id}: bytes {bytes} from <{from}> recipients {recipients}"
                 )
             }
-            Self::End { session, reason } => write!(f, "smtp {session}: end: {reason}"),
+            Self::Given {
+                session,
+                qp,
+                bytes,
+                sender,
+                recipients,
+            } => {
+                let from = Filtered(sender);
+                write!(
+                    f,
+                    "{session}: given to QMAILQUEUE qp {qp}: bytes {bytes} from <{from}> recipients {recipients}"
+                )
+            }
+            Self::End { session, reason } => write!(f, "{session}: end: {reason}"),
         }
     }
 }

@@ -27,7 +27,6 @@ pub mod pop3_service;
 pub mod privileges;
 pub mod qmail_service;
 mod random;
-mod recipient;
 pub mod remote;
 pub mod requests;
 pub mod serve;

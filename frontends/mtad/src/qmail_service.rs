@@ -1,15 +1,14 @@
 //! QMTP and QMQP sessions: only listed networks come in; in QMTP each recipient is judged as by SMTP,
 //! in QMQP nobody is (qmail-qmtpd(8), qmail-qmqpd(8)).
 
-use crate::intake::Intake;
+use crate::intake::{Connection, Intake, Refused, Taken};
 use crate::listen::Pass;
-use crate::recipient::{self, Judged};
 use crate::server::Server as Shared;
 use crate::stop::{Phase, Stop};
-use driver::{Closed, Link};
+use driver::{Clock, Closed, Link};
 use mta_core::Address;
-use mta_core::log::Filtered;
-use mta_core::policy::{Client, Relay};
+use mta_core::envelope::{MailParams, RcptParams};
+use mta_core::log::{self, Session as Named};
 use mta_core::report::Report;
 use mta_proto::qmtp::server::Verdict;
 use mta_proto::{Machine, qmqp, qmtp};
@@ -19,26 +18,49 @@ use tokio::net::TcpStream;
 
 /// Serves one QMTP client until it leaves, is sent away, or the server stops.
 pub async fn qmtp(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pass: Pass) {
-    let machine =
-        qmtp::server::Server::new(Arc::clone(&shared.snapshot().qmtp), shared.clock().now());
+    let connection = connection("qmtp", &shared, &stream, peer, &pass);
+    let config = shared.qmtp_config(&connection.variables);
+    let machine = qmtp::server::Server::new(config, shared.clock().now());
     let welcome = shared.config().may_qmtp(peer.ip());
-    let session = Session::new(machine, ("qmtp", "QMTP"), shared, stream, peer, &pass);
-    session.serve(welcome).await;
+    let link = Link::new(machine, stream, shared.clock());
+    Session::new(link, Intake::new(shared, connection))
+        .serve(welcome)
+        .await;
 }
 
 /// Serves one QMQP client until it leaves, is sent away, or the server stops.
 pub async fn qmqp(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pass: Pass) {
-    let machine =
-        qmqp::server::Server::new(Arc::clone(&shared.snapshot().qmqp), shared.clock().now());
+    let connection = connection("qmqp", &shared, &stream, peer, &pass);
+    let config = Arc::clone(&shared.snapshot().qmqp);
+    let machine = qmqp::server::Server::new(config, shared.clock().now());
     let welcome = shared.config().may_qmqp(peer.ip());
-    let session = Session::new(machine, ("qmqp", "QMQP"), shared, stream, peer, &pass);
-    session.serve(welcome).await;
+    let link = Link::new(machine, stream, shared.clock());
+    Session::new(link, Intake::new(shared, connection))
+        .serve(welcome)
+        .await;
+}
+
+fn connection(
+    protocol: &'static str,
+    shared: &Shared,
+    stream: &TcpStream,
+    peer: SocketAddr,
+    pass: &Pass,
+) -> Connection {
+    Connection {
+        session: Named {
+            protocol,
+            number: pass.number(),
+        },
+        peer,
+        local: stream.local_addr().ok(),
+        variables: shared.variables(peer.ip()),
+    }
 }
 
 struct Session<M> {
     link: Link<M, TcpStream>,
     intake: Intake,
-    relay: Relay,
     welcome: Verdict,
 }
 
@@ -53,50 +75,31 @@ trait Conversation: Machine {
 }
 
 impl<M: Conversation> Session<M> {
-    fn new(
-        machine: M,
-        (name, with): (&'static str, &'static str),
-        server: Arc<Shared>,
-        stream: TcpStream,
-        peer: SocketAddr,
-        pass: &Pass,
-    ) -> Self {
-        let relay = if server.config().may_relay(peer.ip()) {
-            Relay::Allowed
-        } else {
-            Relay::Refused
-        };
+    const fn new(link: Link<M, TcpStream>, intake: Intake) -> Self {
         Self {
-            link: Link::new(machine, stream, server.clock()),
-            intake: Intake {
-                server,
-                with,
-                name,
-                number: pass.number(),
-                peer,
-                mail: None,
-            },
-            relay,
+            link,
+            intake,
             welcome: Verdict::Close,
         }
     }
 
     async fn serve(mut self, welcome: bool) {
-        let (name, number, peer) = (self.intake.name, self.intake.number, self.intake.peer);
-        tracing::info!("{name} {number}: connect from {peer}");
+        let (session, peer) = (self.intake.session(), self.intake.peer());
+        tracing::info!("{}", log::Intake::Connect { session, peer });
         if welcome {
             self.welcome = Verdict::Accept;
         } else {
-            tracing::warn!("{name} {number}: {peer} is in no network of {name}_from in mtad.toml");
+            let protocol = session.protocol;
+            tracing::warn!("{session}: {peer} is in no network of {protocol}_from in mtad.toml");
         }
-        let mut stop = self.intake.server.stop();
+        let mut stop = self.intake.server().stop();
         let mut cut = stop.clone();
         tokio::select! {
             () = self.run(&mut stop) => {}
             () = cut.reached(Phase::Cut) => self.link.machine().cut_off(),
         }
-        let end = self.link.machine().end();
-        tracing::info!("{name} {number}: end: {end}");
+        let reason = &self.link.machine().end();
+        tracing::info!("{}", log::Intake::End { session, reason });
     }
 
     async fn run(&mut self, stop: &mut Stop) {
@@ -119,38 +122,23 @@ impl<M: Conversation> Session<M> {
             }
         }
     }
+}
 
-    /// Judges a recipient, and notes one that is taken.
-    async fn recipient(&mut self, to: Address) -> Result<Verdict, Closed> {
-        let Some(mail) = &self.intake.mail else {
-            return Ok(Verdict::Close);
-        };
-        let server = &self.intake.server;
-        let to = recipient::localiphost(server, &mail.snapshot, &to);
-        let sender = &mail.envelope.reverse_path;
-        let client = Client::silent(&self.relay);
-        let judging = recipient::judge(server, &mail.snapshot, &client, sender, &to);
-        let report = match self.link.while_waiting(judging).await? {
-            Judged::Taken(address) => {
-                self.intake.recipient(address);
-                return Ok(Verdict::Accept);
-            }
-            Judged::Refused(refusal) if refusal.code() >= 500 => {
-                Report::failure(refusal.to_string())
-            }
-            Judged::Refused(refusal) => Report::deferral(refusal.to_string()),
-            Judged::Unknown => Report::failure("sorry, no mailbox here by that name (#5.1.1)"),
-            Judged::Unsure(why) => {
-                tracing::warn!("unable to look a recipient up: {why}");
-                Report::deferral("unable to look that mailbox up now (#4.3.0)")
-            }
-        };
-        let (name, number) = (self.intake.name, self.intake.number);
-        let (from, shown) = (Filtered(sender.as_bytes()), Filtered(to.as_bytes()));
-        let text = Filtered(&report.text);
-        tracing::info!("{name} {number}: refused rcpt from <{from}> to <{shown}>: {text}");
-        Ok(Verdict::Report(report))
+impl Intake {
+    /// Begins a message of which nothing is known yet. Who refuses it is told at its end.
+    async fn begin_unknown(&mut self, with: &str) {
+        self.open(&Address::null(), MailParams::default());
+        let _ = self.begin(with, None).await;
     }
+}
+
+/// The answer for a message as a whole.
+fn report(committed: Result<Taken, Refused>) -> Verdict {
+    Verdict::Report(match committed {
+        Ok(Taken::Queued(id)) => Report::success(format!("ok {} qp {id}", Clock::unix().0)),
+        Ok(Taken::Given(qp)) => Report::success(format!("ok {} qp {qp}", Clock::unix().0)),
+        Err(refused) => refused.report(),
+    })
 }
 
 impl Conversation for qmtp::server::Server {
@@ -164,18 +152,25 @@ impl Conversation for qmtp::server::Server {
         } = session;
         match event {
             Event::Connected(ticket) => link.machine().answer(ticket, welcome.clone()),
-            Event::Message { .. } => link.while_waiting(intake.begin()).await?,
+            Event::Message { .. } => {
+                link.while_waiting(intake.begin_unknown("QMTP")).await?;
+            }
             Event::Body(bytes) => link.while_waiting(intake.body(bytes)).await?,
-            Event::Sender(from) => intake.sender(from),
+            Event::Sender(from) => intake.sender(&from),
             Event::Rcpt { to, ticket } => {
-                let verdict = session.recipient(to).await?;
-                session.link.machine().answer(ticket, verdict);
+                let judging = intake.judge(to, RcptParams::default());
+                let judged = link.while_waiting(judging).await?;
+                let verdict = judged.map_or_else(
+                    |refused| Verdict::Report(refused.report()),
+                    |()| Verdict::Accept,
+                );
+                link.machine().answer(ticket, verdict);
             }
             Event::End { size, ticket } => {
-                let report = link.while_waiting(intake.commit(size)).await?;
-                link.machine().answer(ticket, Verdict::Report(report));
+                let committed = link.while_waiting(intake.commit(size)).await?;
+                link.machine().answer(ticket, report(committed));
             }
-            Event::Abort(reason) => intake.abort(&reason.to_string()),
+            Event::Abort(reason) => intake.abort(&format!("dropped: {reason}")),
             _ => {}
         }
         Ok(())
@@ -206,15 +201,17 @@ impl Conversation for qmqp::server::Server {
         } = session;
         match event {
             Event::Connected(ticket) => link.machine().answer(ticket, welcome.clone()),
-            Event::Message { .. } => link.while_waiting(intake.begin()).await?,
+            Event::Message { .. } => {
+                link.while_waiting(intake.begin_unknown("QMQP")).await?;
+            }
             Event::Body(bytes) => link.while_waiting(intake.body(bytes)).await?,
-            Event::Sender(from) => intake.sender(from),
+            Event::Sender(from) => intake.sender(&from),
             Event::Recipient(to) => intake.recipient(to),
             Event::End { size, ticket } => {
-                let report = link.while_waiting(intake.commit(size)).await?;
-                link.machine().answer(ticket, Verdict::Report(report));
+                let committed = link.while_waiting(intake.commit(size)).await?;
+                link.machine().answer(ticket, report(committed));
             }
-            Event::Abort(reason) => intake.abort(&reason.to_string()),
+            Event::Abort(reason) => intake.abort(&format!("dropped: {reason}")),
             _ => {}
         }
         Ok(())

@@ -142,6 +142,15 @@ fn settings(home: &Home, arguments: &Serve) -> Result<Config, Failure> {
     if !arguments.qmqp.is_empty() {
         config.qmqp.clone_from(&arguments.qmqp);
     }
+    if let Some(program) = std::env::var_os("QMAILQUEUE") {
+        let named = program.into_string().map_err(|program| {
+            let shown = program.display();
+            Failure::permanent(format!(
+                "QMAILQUEUE: expected a path in UTF-8, found {shown}"
+            ))
+        });
+        config.qmailqueue = named?;
+    }
     match config.unfenced() {
         Some(said) => Err(Failure::permanent(format!("cannot start: {said}"))),
         None => Ok(config),

@@ -8,6 +8,7 @@ use crate::stop::Stop;
 use crate::tls::Tls;
 use driver::{Clock, StorePool};
 use mta_core::control::{Controls, Finding, Weight};
+use mta_core::policy::{Relay, Variables};
 use mta_core::ports::{Authenticator, Directory, Spool};
 use mta_proto::smtp::{client, server};
 use mta_proto::{pop3, qmqp, qmtp};
@@ -95,6 +96,38 @@ impl Server {
             .snapshot
             .write()
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
+    }
+
+    /// What is set for a client: `relay_from` and the queue program of mtad.toml.
+    #[must_use]
+    pub fn variables(&self, client: IpAddr) -> Variables {
+        let mut variables = Variables::default();
+        if self.config.may_relay(client) {
+            variables.relay = Relay::Allowed;
+        }
+        let program = &self.config.qmailqueue;
+        variables.qmailqueue = (!program.is_empty()).then(|| program.clone().into_bytes());
+        variables
+    }
+
+    /// For an SMTP session; a client's own DATABYTES goes before control/databytes.
+    #[must_use]
+    pub fn smtp_config(&self, variables: &Variables) -> Arc<server::Config> {
+        let mut config = Arc::clone(&self.snapshot().smtp);
+        if let Some(most) = variables.databytes {
+            Arc::make_mut(&mut config).limits.message_size = most;
+        }
+        config
+    }
+
+    /// For a QMTP session, likewise.
+    #[must_use]
+    pub fn qmtp_config(&self, variables: &Variables) -> Arc<qmtp::server::Config> {
+        let mut config = Arc::clone(&self.snapshot().qmtp);
+        if let Some(most) = variables.databytes {
+            Arc::make_mut(&mut config).limits.message_size = most;
+        }
+        config
     }
 
     /// The settings.

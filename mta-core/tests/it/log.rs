@@ -1,6 +1,6 @@
 //! The log lines, byte for byte (spec §5.9).
 
-use mta_core::log::{Filtered, Send, Smtp};
+use mta_core::log::{Filtered, Intake, Send, Session};
 use mta_core::ports::spool::MessageId;
 use mta_core::report::Outcome;
 use mta_core::rewrite::Channel;
@@ -95,8 +95,11 @@ fn every_line_has_qmail_sends_form() {
 
 #[test]
 fn smtp_lines_name_the_session_and_filter_strangers() {
-    let refused = Smtp::Refused {
-        session: 4,
+    let refused = Intake::Refused {
+        session: Session {
+            protocol: "smtp",
+            number: 4,
+        },
         command: "rcpt",
         sender: b"a@b",
         recipient: b"c@d\nqueued",
@@ -104,6 +107,18 @@ fn smtp_lines_name_the_session_and_filter_strangers() {
     };
     let want = "smtp 4: rcpt refused: from <a@b> to <c@d/queued>: 550_5.1.1_no";
     assert_eq!(refused.to_string(), want);
+    let given = Intake::Given {
+        session: Session {
+            protocol: "qmtp",
+            number: 5,
+        },
+        qp: 93,
+        bytes: 211,
+        sender: b"a@b\n",
+        recipients: 2,
+    };
+    let want = "qmtp 5: given to QMAILQUEUE qp 93: bytes 211 from <a@b/> recipients 2";
+    assert_eq!(given.to_string(), want);
 }
 
 #[test]

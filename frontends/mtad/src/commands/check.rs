@@ -58,6 +58,9 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
             file.display()
         )?;
     }
+    if let Some(config) = &config {
+        judge.queue_program(config, privileges)?;
+    }
     let controls = judge.controls()?;
     let before = judge.errors;
     judge.users()?;
@@ -122,6 +125,26 @@ impl Judge<'_> {
                 Ok(None)
             }
         }
+    }
+
+    /// The program of QMAILQUEUE, as mtad.toml names it.
+    fn queue_program(&mut self, config: &Config, privileges: Privileges) -> Result<(), Failure> {
+        if config.qmailqueue.is_empty() {
+            return Ok(());
+        }
+        let path = self.home.root().join(&config.qmailqueue);
+        let stat = fs::metadata(&path);
+        if !stat.is_ok_and(|s| s.is_file() && s.permissions().mode() & 0o111 != 0) {
+            let shown = path.display();
+            self.error(&format!(
+                "mtad.toml: qmailqueue: expected a program at {shown}"
+            ))?;
+        }
+        if privileges == Privileges::Root {
+            let warning = "the program runs as root, because root owns the home";
+            writeln!(self.out, "mtad.toml: warning: qmailqueue: {warning}")?;
+        }
+        Ok(())
     }
 
     fn controls(&mut self) -> Result<Option<Controls>, Failure> {

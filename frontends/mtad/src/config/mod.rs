@@ -1,6 +1,7 @@
 //! `HOME/mtad.toml`: what qmail put on command lines (listeners, limits); what qmail has a control file for stands in control/.
 
 mod network;
+mod nonsense;
 mod notices;
 mod settings;
 mod tls;

@@ -53,6 +53,10 @@ pub struct Config {
     pub relay_reject: bool,
     /// The lines of badmailfrom, badmailto and badhelo are patterns.
     pub qregex: bool,
+    /// The program that takes every message instead of the queue, as qmail-queue is called; a name
+    /// without `/` at its beginning is below the home, an empty one is none. QMAILQUEUE in the
+    /// environment goes before it.
+    pub qmailqueue: String,
     /// What an account without a .qmail file gets: lines as in such a file.
     pub defaultdelivery: String,
     /// What bounds memory and patience.
@@ -141,6 +145,8 @@ pub struct Timeouts {
     pub stop: u64,
     /// A program in a .qmail file that runs longer is killed, and the delivery tried again.
     pub program: u64,
+    /// A queue program that does not go on for longer is killed, and the message refused for now.
+    pub queue_program: u64,
     /// How often todo/ is looked through without being told to.
     pub todo: u64,
 }
@@ -184,6 +190,7 @@ impl Default for Config {
             missing_rcpthosts: MissingRcptHosts::OwnDomains,
             relay_reject: true,
             qregex: true,
+            qmailqueue: String::new(),
             defaultdelivery: "./Mailbox".to_owned(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
@@ -229,6 +236,7 @@ impl Default for Timeouts {
             tls_handshake: 30,
             stop: 5,
             program: 3600,
+            queue_program: 600,
             todo: 1500,
         }
     }
@@ -316,68 +324,6 @@ impl Config {
             .find(|(_, listeners, networks)| !listeners.is_empty() && networks.is_empty());
         open.map(|(name, ..)| {
             format!("{name}: expected the networks that may connect in {name}_from of mtad.toml, found none")
-        })
-    }
-
-    /// The first value that can be read but makes no sense: its key and what was expected.
-    pub(super) fn nonsense(&self) -> Option<(&'static str, String)> {
-        let l = &self.limits;
-        let at_least_one = [
-            ("smtp_sessions", l.smtp_sessions),
-            ("pop3_sessions", l.pop3_sessions),
-            ("sessions_per_client", l.sessions_per_client),
-            ("recipients", l.recipients),
-            ("remote_recipients", l.remote_recipients),
-            ("store_threads", l.store_threads),
-            ("store_jobs", l.store_jobs),
-        ];
-        let low = at_least_one.into_iter().find(|&(_, value)| value == 0);
-        if let Some((key, _)) = low {
-            return Some((key, format!("{key}: expected 1 or more, found 0")));
-        }
-        let first = self.defaultdelivery.lines().next().unwrap_or_default();
-        if first.trim().is_empty() || self.defaultdelivery.contains('\0') {
-            let said = "defaultdelivery: expected lines as in a .qmail file, the first not blank";
-            return Some(("defaultdelivery", said.to_owned()));
-        }
-        let floors = [
-            (
-                "command_line",
-                l.command_line as u64,
-                512,
-                "RFC 5321 §4.5.3.1.4",
-            ),
-            ("header_size", l.header_size, 4096, "a plain header"),
-            (
-                "input_buffer",
-                l.input_buffer as u64,
-                2048,
-                "a few commands at once",
-            ),
-            (
-                "store_bytes",
-                l.store_bytes as u64,
-                65_536,
-                "one piece of a message",
-            ),
-            ("todo", self.timeouts.todo, 1, "a pause between two looks"),
-            ("program", self.timeouts.program, 1, "some time to run"),
-            (
-                "tls_handshake",
-                self.timeouts.tls_handshake,
-                1,
-                "some time to answer",
-            ),
-            ("watch", self.tls.watch, 1, "a pause between two looks"),
-        ];
-        let low = floors
-            .into_iter()
-            .find(|&(_, value, floor, _)| value < floor);
-        low.map(|(key, value, floor, why)| {
-            (
-                key,
-                format!("{key}: expected {floor} or more ({why}), found {value}"),
-            )
         })
     }
 }

@@ -11,6 +11,7 @@ mod local;
 mod local_root;
 mod orders;
 mod qmail_protocols;
+mod queue_program;
 mod remote;
 mod sessions;
 mod system;

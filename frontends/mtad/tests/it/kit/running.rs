@@ -5,7 +5,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
-use std::process::{Child, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 
 pub(crate) struct Running {
@@ -40,9 +40,26 @@ impl Running {
 
     /// Starts with further arguments.
     pub(crate) fn start_with(home: &Home, further: &[&str]) -> Self {
-        let mut command =
-            home.command(&["serve", "--smtp", "127.0.0.1:0", "--pop3", "127.0.0.1:0"]);
+        let mut command = Self::command(home);
         command.args(further);
+        Self::spawn(command)
+    }
+
+    /// Starts with further variables.
+    pub(crate) fn start_in(home: &Home, variables: &[(&str, &str)]) -> Self {
+        let mut command = Self::command(home);
+        command.envs(variables.iter().copied());
+        Self::spawn(command)
+    }
+
+    fn command(home: &Home) -> Command {
+        let ports = ["serve", "--smtp", "127.0.0.1:0", "--pop3", "127.0.0.1:0"];
+        let mut command = home.command(&ports);
+        command.env_remove("QMAILQUEUE");
+        command
+    }
+
+    fn spawn(mut command: Command) -> Self {
         let mut child = command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -1,0 +1,346 @@
+//! A message on its way in, for SMTP, QMTP and QMQP alike: judged, headed by its Received lines, bounded, and given to the spool or to the program that QMAILQUEUE names (qmail-smtpd(8), qmail-queue(8)).
+
+mod connection;
+mod program;
+mod recipient;
+mod refused;
+
+pub(crate) use connection::Connection;
+pub(crate) use refused::Refused;
+
+use crate::server::{Server, Snapshot};
+use bytes::Bytes;
+use driver::Clock;
+use mta_core::envelope::{MailParams, RcptParams, Recipient};
+use mta_core::log::{self, Filtered, Session};
+use mta_core::policy::Client;
+use mta_core::ports::spool::{Incoming, MessageId, SpoolError};
+use mta_core::received::{self, HopCount, Invoked};
+use mta_core::{Address, Envelope};
+use program::QueueProgram;
+use std::fmt;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// What takes the messages of one session.
+pub(crate) struct Intake {
+    server: Arc<Server>,
+    connection: Connection,
+    /// The name given with HELO or EHLO.
+    hello: Option<Bytes>,
+    /// Boxed, because most sessions are idle most of the time.
+    mail: Option<Box<Mail>>,
+}
+
+/// A message that is not complete yet.
+struct Mail {
+    envelope: Envelope,
+    /// The control files as they were when the message began.
+    snapshot: Arc<Snapshot>,
+    state: State,
+    hops: HopCount,
+}
+
+enum State {
+    /// Its body has not begun.
+    Envelope,
+    Spool(Box<dyn Incoming>),
+    Program(Box<QueueProgram>),
+    /// It will not be taken; the rest of it is read and dropped.
+    Refused(Refused),
+}
+
+/// How a message that was taken is called.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Taken {
+    /// By its name in the queue.
+    Queued(MessageId),
+    /// By the process that took it and said nothing more.
+    Given(u32),
+}
+
+impl fmt::Display for Taken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Queued(id) => write!(f, "queued as {id}"),
+            Self::Given(qp) => write!(f, "qp {qp}"),
+        }
+    }
+}
+
+impl Intake {
+    pub(crate) const fn new(server: Arc<Server>, connection: Connection) -> Self {
+        Self {
+            server,
+            connection,
+            hello: None,
+            mail: None,
+        }
+    }
+
+    pub(crate) const fn server(&self) -> &Arc<Server> {
+        &self.server
+    }
+
+    pub(crate) const fn peer(&self) -> SocketAddr {
+        self.connection.peer
+    }
+
+    pub(crate) const fn session(&self) -> Session {
+        self.connection.session
+    }
+
+    pub(crate) fn hello(&mut self, name: &[u8]) {
+        // A copy of its own, so that the input buffer is not held for a few bytes.
+        self.hello = Some(Bytes::copy_from_slice(name));
+    }
+
+    /// A HELO before STARTTLS counts no more (RFC 3207 §4.2).
+    pub(crate) fn forget_hello(&mut self) {
+        self.hello = None;
+    }
+
+    /// Begins an envelope; one that was there is gone.
+    pub(crate) fn open(&mut self, from: &Address, params: MailParams) {
+        let snapshot = self.server.snapshot();
+        let envelope = Envelope {
+            reverse_path: recipient::localiphost(&self.server, &snapshot, from),
+            recipients: Vec::new(),
+            params,
+        };
+        self.mail = Some(Box::new(Mail {
+            envelope,
+            snapshot,
+            state: State::Envelope,
+            hops: HopCount::new(),
+        }));
+    }
+
+    pub(crate) fn sender(&mut self, from: &Address) {
+        if let Some(mail) = &mut self.mail {
+            mail.envelope.reverse_path = recipient::localiphost(&self.server, &mail.snapshot, from);
+        }
+    }
+
+    /// Notes a recipient whom nobody judges.
+    pub(crate) fn recipient(&mut self, to: Address) {
+        if let Some(mail) = &mut self.mail {
+            mail.envelope.recipients.push(Recipient::from(to));
+        }
+    }
+
+    /// Judges a recipient, and notes one that is taken.
+    pub(crate) async fn judge(&mut self, to: Address, params: RcptParams) -> Result<(), Refused> {
+        let Some(mail) = &mut self.mail else {
+            return Err(Refused::TROUBLE);
+        };
+        let to = recipient::localiphost(&self.server, &mail.snapshot, &to);
+        let variables = &self.connection.variables;
+        let hello = self.hello.as_deref();
+        let client = Client {
+            relay: &variables.relay,
+            hello: hello.and_then(|name| variables.hello(name)),
+        };
+        let sender = &mail.envelope.reverse_path;
+        let judged = recipient::judge(&self.server, &mail.snapshot, &client, sender, &to).await;
+        match judged {
+            Ok(address) => {
+                let recipient = Recipient { address, params };
+                mail.envelope.recipients.push(recipient);
+                Ok(())
+            }
+            Err(refused) => {
+                let reply = refused.reply().to_string();
+                let line = log::Intake::Refused {
+                    session: self.connection.session,
+                    command: "rcpt",
+                    sender: sender.as_bytes(),
+                    recipient: to.as_bytes(),
+                    reply: reply.trim_end().as_bytes(),
+                };
+                tracing::info!("{line}");
+                Err(refused)
+            }
+        }
+    }
+
+    /// Whether the transaction has been told that its addresses are in UTF-8.
+    pub(crate) fn is_smtputf8(&self) -> bool {
+        let mail = self.mail.as_ref();
+        mail.is_some_and(|mail| mail.envelope.params.smtputf8)
+    }
+
+    /// Begins the body, with the Received lines before it. `with` is the protocol as they name it,
+    /// `tls` what protects it.
+    ///
+    /// A refusal is said again at the end, for protocols that have no word for it here.
+    pub(crate) async fn begin(&mut self, with: &str, tls: Option<&str>) -> Result<(), Refused> {
+        if self.mail.is_none() {
+            return Err(Refused::TROUBLE);
+        }
+        let head = self.received(with, tls);
+        let (server, connection) = (&self.server, &self.connection);
+        let begun = match &connection.variables.qmailqueue {
+            Some(program) => begin_program(server, connection, program, head).await,
+            None => begin_spool(server, connection.session, &head).await,
+        };
+        let Some(mail) = &mut self.mail else {
+            return Err(Refused::TROUBLE);
+        };
+        match begun {
+            Ok(state) => {
+                mail.state = state;
+                Ok(())
+            }
+            Err(refused) => {
+                mail.state = State::Refused(refused.clone());
+                Err(refused)
+            }
+        }
+    }
+
+    /// Our line: who handed the message over, to whom, how and when.
+    fn received(&self, with: &str, tls: Option<&str>) -> Vec<u8> {
+        let snapshot = self.mail.as_ref().map(|mail| Arc::clone(&mail.snapshot));
+        let snapshot = snapshot.unwrap_or_else(|| self.server.snapshot());
+        let ip = self.connection.peer.ip().to_canonical().to_string();
+        let line = received::Smtp {
+            remote_host: None,
+            remote_ip: Some(ip.as_bytes()),
+            remote_info: None,
+            helo: self.hello.as_deref(),
+            local: Some(&snapshot.controls.me),
+            with,
+            tls,
+            now: Clock::unix(),
+        };
+        line.line()
+    }
+
+    /// Takes a piece of the body, with LF line ends.
+    ///
+    /// Unlike the originals, a message that has passed too many hosts is refused in QMTP and QMQP
+    /// as well.
+    pub(crate) async fn body(&mut self, bytes: Bytes) {
+        let Some(mail) = &mut self.mail else { return };
+        mail.hops.feed(&bytes);
+        let loops = mail.hops.hops() >= self.server.config().limits.hops;
+        if loops && !matches!(mail.state, State::Refused(_)) {
+            mail.state = State::Refused(Refused::LOOPS);
+            let session = self.connection.session;
+            tracing::info!("{session}: message refused: it has passed too many hosts");
+        }
+        let trouble = match &mut mail.state {
+            State::Spool(incoming) => incoming.write(bytes).await.err(),
+            State::Program(program) => {
+                program.write(&bytes).await;
+                None
+            }
+            State::Envelope | State::Refused(_) => None,
+        };
+        if let Some(error) = trouble {
+            let refused = failed(self.connection.session, &error);
+            if let Some(mail) = &mut self.mail {
+                mail.state = State::Refused(refused);
+            }
+        }
+    }
+
+    /// Makes the message durable, or has the program do so.
+    pub(crate) async fn commit(&mut self, bytes: u64) -> Result<Taken, Refused> {
+        let Some(mail) = self.mail.take() else {
+            return Err(Refused::TROUBLE);
+        };
+        let Mail {
+            envelope, state, ..
+        } = *mail;
+        let sender = envelope.reverse_path.clone();
+        let recipients = envelope.recipients.len();
+        let session = self.connection.session;
+        let taken = match state {
+            State::Spool(incoming) => {
+                let committed = incoming.commit(envelope).await;
+                Taken::Queued(committed.map_err(|error| failed(session, &error))?)
+            }
+            State::Program(program) => {
+                Taken::Given(program.finish(&envelope).await.map_err(|refusal| {
+                    let text = Filtered(&refusal.text);
+                    tracing::info!("{session}: message refused by QMAILQUEUE: {text}");
+                    Refused::from(&refusal)
+                })?)
+            }
+            State::Refused(refused) => return Err(refused),
+            State::Envelope => return Err(Refused::TROUBLE),
+        };
+        let sender = sender.as_bytes();
+        match taken {
+            Taken::Queued(id) => tracing::info!(
+                "{}",
+                log::Intake::Queued {
+                    session,
+                    id,
+                    bytes,
+                    sender,
+                    recipients
+                }
+            ),
+            Taken::Given(qp) => tracing::info!(
+                "{}",
+                log::Intake::Given {
+                    session,
+                    qp,
+                    bytes,
+                    sender,
+                    recipients
+                }
+            ),
+        }
+        Ok(taken)
+    }
+
+    /// Forgets the message.
+    pub(crate) fn drop_mail(&mut self) {
+        self.mail = None;
+    }
+
+    /// Forgets the message, and says why.
+    pub(crate) fn abort(&mut self, reason: &str) {
+        self.mail = None;
+        let session = self.connection.session;
+        tracing::info!("{session}: message {reason}");
+    }
+}
+
+async fn begin_program(
+    server: &Server,
+    connection: &Connection,
+    program: &[u8],
+    head: Vec<u8>,
+) -> Result<State, Refused> {
+    let environment = connection.environment(server);
+    let started = QueueProgram::start(server, program, environment).await;
+    let mut started = started.map_err(|refusal| Refused::from(&refusal))?;
+    // The program, or qmail-queue behind it, puts a line of its own before ours.
+    started.write(&head).await;
+    Ok(State::Program(Box::new(started)))
+}
+
+async fn begin_spool(server: &Server, session: Session, ours: &[u8]) -> Result<State, Refused> {
+    let pid = std::process::id();
+    let head = received::queue(pid, Invoked::FromNetwork, Clock::unix());
+    let head = Bytes::from([head.as_bytes(), ours].concat());
+    let begun = async {
+        let mut incoming = server.spool().begin().await?;
+        incoming.write(head).await?;
+        Ok(incoming)
+    };
+    let begun = begun.await;
+    begun
+        .map(State::Spool)
+        .map_err(|error| failed(session, &error))
+}
+
+fn failed(session: Session, error: &SpoolError) -> Refused {
+    tracing::warn!("{session}: message not taken: {error}");
+    Refused::from(error)
+}
