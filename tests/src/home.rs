@@ -171,6 +171,16 @@ impl Home {
 
 /// The program under test, beside the running test; built where it is not there yet.
 pub(crate) fn mtad_binary() -> PathBuf {
+    binary("mtad")
+}
+
+/// qmail's programs, one binary; built where it is not there yet.
+#[must_use]
+pub fn qmail_binary() -> PathBuf {
+    binary("qmail")
+}
+
+fn binary(name: &str) -> PathBuf {
     let exe = std::env::current_exe().unwrap();
     let dir = exe.parent().unwrap();
     let dir = if dir.ends_with("deps") {
@@ -178,11 +188,11 @@ pub(crate) fn mtad_binary() -> PathBuf {
     } else {
         dir
     };
-    let binary = dir.join("mtad");
+    let binary = dir.join(name);
     if !binary.exists() {
         let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
         let built = Command::new(cargo)
-            .args(["build", "--quiet", "-p", "mtad"])
+            .args(["build", "--quiet", "-p", name])
             .status()
             .unwrap();
         assert!(

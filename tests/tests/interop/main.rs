@@ -12,6 +12,8 @@ mod exhaustion;
 mod paths;
 mod pop3_clients;
 mod power_loss;
+mod qmail_agreement;
+mod qmail_network;
 mod relay;
 mod smtp_clients;
 
