@@ -18,6 +18,7 @@ mod io;
 mod net;
 mod options;
 mod programs;
+mod reception;
 mod start;
 mod words;
 

@@ -43,6 +43,8 @@ impl Refusal {
         Self::fixed(false, text)
     }
 
+    /// No process for the queue program is to be had.
+    pub const NOT_FORKED: Self = Self::later(b"qqt failure (#4.3.0)");
     /// The queue program was ended by a signal.
     pub const CRASHED: Self = Self::later(b"qq crashed (#4.3.0)");
     /// Nobody knows how the queue program ended.

@@ -70,6 +70,12 @@ impl Client {
         self.0.is_ready()
     }
 
+    /// Tells whether a report is the server's answer, and not our word for a lost connection.
+    #[must_use]
+    pub const fn answered(&self) -> bool {
+        self.0.answered()
+    }
+
     /// Starts the transaction.
     ///
     /// # Errors

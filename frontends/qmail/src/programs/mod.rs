@@ -19,6 +19,9 @@ mod predate;
 mod preline;
 mod pw2u;
 mod qbiff;
+mod qmqpc;
+mod qmqpd;
+mod qmtpd;
 mod qread;
 mod qreceipt;
 mod qstat;
@@ -26,6 +29,7 @@ mod queue;
 mod remote;
 mod sendmail;
 mod showctl;
+mod smtpd;
 mod splogger;
 mod tcpto;
 
@@ -58,11 +62,15 @@ pub const NAMES: &[&str] = &[
     "qmail-pop3d",
     "qmail-popup",
     "qmail-pw2u",
+    "qmail-qmqpc",
+    "qmail-qmqpd",
+    "qmail-qmtpd",
     "qmail-qread",
     "qmail-qstat",
     "qmail-queue",
     "qmail-remote",
     "qmail-showctl",
+    "qmail-smtpd",
     "qmail-tcpok",
     "qmail-tcpto",
     "qreceipt",
@@ -94,11 +102,15 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "qmail-pop3d" => pop3d::run,
         "qmail-popup" => popup::run,
         "qmail-pw2u" => pw2u::run,
+        "qmail-qmqpc" => qmqpc::run,
+        "qmail-qmqpd" => qmqpd::run,
+        "qmail-qmtpd" => qmtpd::run,
         "qmail-qread" => qread::run,
         "qmail-qstat" => qstat::run,
         "qmail-queue" => queue::run,
         "qmail-remote" => remote::run,
         "qmail-showctl" => showctl::run,
+        "qmail-smtpd" => smtpd::run,
         "qmail-tcpok" => tcpto::forget,
         "qmail-tcpto" => tcpto::show,
         "qreceipt" => qreceipt::run,

@@ -35,6 +35,8 @@ pub(crate) struct Courier {
     /// How many transactions were begun, and how many had a result.
     begun: u64,
     finished: u64,
+    /// The server said what became of a recipient.
+    answered: bool,
     state: State,
     /// What the application has still to hear about a lost connection.
     farewell: VecDeque<Event>,
@@ -65,6 +67,7 @@ impl Courier {
             jobs: VecDeque::new(),
             begun: 0,
             finished: 0,
+            answered: false,
             state: State::Open,
             farewell: VecDeque::new(),
             announced: false,
@@ -82,6 +85,11 @@ impl Courier {
             Protocol::Qmtp => self.jobs.len() < self.config.under_way.max(1),
         };
         self.state == State::Open && !self.wire.eof() && produced && room
+    }
+
+    /// Tells whether the server ever answered.
+    pub(crate) const fn answered(&self) -> bool {
+        self.answered
     }
 
     pub(crate) fn begin(&mut self, transaction: Transaction) -> Result<(), Transaction> {
@@ -227,6 +235,7 @@ impl Courier {
             return Ok(false);
         };
         self.activity = now;
+        self.answered = true;
         job.answer(text::answered(&self.peer, &response));
         Ok(true)
     }
