@@ -1,6 +1,7 @@
-//! Remote delivery: route, connect, converse; the next host where one does not serve (qmail-remote(8), RFC 5321 §5).
+//! Remote delivery: route, connect, converse; the next host where one does not serve (qmail-remote(8), RFC 5321 §5, RFC 3207).
 
 mod body;
+mod line;
 mod pool;
 mod unreachable;
 
@@ -9,15 +10,17 @@ pub use pool::Idle;
 use crate::orders;
 use crate::server::Server;
 use delivery::remote::Way;
-use driver::{Clock, Link};
+use driver::{Clock, Closed, Link};
+use line::Line;
 use mta_core::mx::{Own, Target};
 use mta_core::ports::Resolver;
+use mta_core::ports::spool::MessageId;
 use mta_core::queue::Delivery;
 use mta_core::report::Report;
-use mta_proto::smtp::client::{Client, Event, NO_CONNECTION, Transaction};
+use mta_core::tls_level::Level;
+use mta_proto::smtp::client::{self, Client, Event, NO_CONNECTION, Transaction};
 use mta_proto::{Chunk, Ticket};
 use mta_store::queue::Params;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
@@ -48,6 +51,15 @@ enum Outcome {
     NextHost(Report),
     /// The connection had been used before and is dead; a new one may serve.
     Stale,
+    /// The handshake failed, for this reason; nothing was handed over.
+    NoTls(String),
+}
+
+/// What is to be handed over.
+struct Letter {
+    id: MessageId,
+    transaction: Transaction,
+    body: body::Body,
 }
 
 impl Remote {
@@ -83,6 +95,8 @@ impl Remote {
             let text = "Sorry, address must include host name. (#5.1.3)\n";
             return Err(Report::failure(text));
         };
+        let tls = &self.server.config.tls;
+        let level = tls.routes.find(host).unwrap_or(tls.outgoing);
         let (body, params) = self.open(delivery.id).await?;
         let targets = match params.rerouted(host) {
             Some(relays) => self.rerouted(host, relays).await?,
@@ -95,9 +109,14 @@ impl Remote {
             // Line ends grow on the wire; about so many lines is usual for mail.
             size: Some(body.len().saturating_add(body.len() / 40)),
         };
+        let letter = Letter {
+            id: delivery.id,
+            transaction,
+            body,
+        };
         let mut last = None;
         for target in &targets {
-            match self.try_target(target, &transaction, &body).await {
+            match self.try_line(&Line::new(target, level), &letter).await {
                 Ok(reports) => return Ok(reports),
                 Err(None) => {}
                 Err(said) => last = said,
@@ -106,33 +125,41 @@ impl Remote {
         Err(last.unwrap_or_else(|| Report::deferral(NO_CONNECTION)))
     }
 
-    /// Tries one address: over an idle connection, else over a new one.
-    async fn try_target(
-        &self,
-        target: &Target,
-        transaction: &Transaction,
-        body: &body::Body,
-    ) -> Result<Vec<Report>, Option<Report>> {
-        let address = SocketAddr::new(target.address, target.port);
-        while let Some(link) = self.idle.take(address).await {
-            match self.converse(link, address, transaction, body).await {
+    /// Tries one address: over an idle connection, else over a new one; where TLS fails and the
+    /// clear will do, over another in the clear.
+    async fn try_line(&self, line: &Line, letter: &Letter) -> Result<Vec<Report>, Option<Report>> {
+        while let Some(link) = self.idle.take(line).await {
+            match self.converse(link, line, letter).await {
                 Outcome::Reports(reports) => return Ok(reports),
                 Outcome::NextHost(report) => return Err(Some(report)),
-                Outcome::Stale => {}
+                Outcome::Stale | Outcome::NoTls(_) => {}
             }
         }
-        if self.unreachable.is_known(target.address, Clock::unix()) {
+        if self.unreachable.is_known(line.address.ip(), Clock::unix()) {
             return Err(None);
         }
-        let link = self.connect(address).await.ok_or(None)?;
-        match self.converse(link, address, transaction, body).await {
+        let link = self.connect(line, line.wanted()).await.ok_or(None)?;
+        let mut outcome = self.converse(link, line, letter).await;
+        if let (Outcome::NoTls(why), Level::May) = (&outcome, line.level) {
+            let (id, ip) = (letter.id, line.address.ip());
+            tracing::info!("msg {id}: {ip}: TLS failed, going on in the clear: {why}");
+            let link = self.connect(line, client::Tls::Never).await.ok_or(None)?;
+            outcome = self.converse(link, line, letter).await;
+        }
+        match outcome {
             Outcome::Reports(reports) => Ok(reports),
             Outcome::NextHost(report) => Err(Some(report)),
             Outcome::Stale => Err(None),
+            Outcome::NoTls(why) => {
+                let ip = line.address.ip();
+                let text = format!("Connected to {ip} but TLS failed: {why}. (#4.7.5)\n");
+                Err(Some(Report::deferral(text)))
+            }
         }
     }
 
-    async fn connect(&self, address: SocketAddr) -> Option<Connection> {
+    async fn connect(&self, line: &Line, wanted: client::Tls) -> Option<Connection> {
+        let address = line.address;
         let snapshot = self.server.snapshot();
         let limit = snapshot.controls.timeoutconnect;
         let connected = tokio::time::timeout(limit, TcpStream::connect(address)).await;
@@ -146,20 +173,19 @@ impl Remote {
         let stream = connected.ok()?.ok()?;
         let _ = stream.set_nodelay(true);
         let clock = self.server.clock();
-        let config = Arc::clone(&snapshot.client);
-        let client = Client::new(config, address.ip().to_string(), clock.now());
-        Some(Link::new(client, stream, clock))
+        let config = client::Config {
+            tls: wanted,
+            ..(*snapshot.client).clone()
+        };
+        let client = Client::new(Arc::new(config), address.ip().to_string(), clock.now());
+        let tls = &snapshot.tls.client;
+        let handshake = tls.handshake(&line.host, address.ip(), line.trust());
+        Some(Link::new(client, stream, clock).with_tls(handshake))
     }
 
     /// Hands one message over and keeps the connection where it can serve again.
-    async fn converse(
-        &self,
-        mut link: Connection,
-        address: SocketAddr,
-        transaction: &Transaction,
-        body: &body::Body,
-    ) -> Outcome {
-        let mut waiting = Some(transaction.clone());
+    async fn converse(&self, mut link: Connection, line: &Line, letter: &Letter) -> Outcome {
+        let mut waiting = Some(letter.transaction.clone());
         if link.machine().is_ready() {
             begin(&mut link, &mut waiting);
         }
@@ -168,11 +194,15 @@ impl Remote {
             match link.next().await {
                 Ok(Event::Ready { .. }) => begin(&mut link, &mut waiting),
                 Ok(Event::Need(ticket)) => {
-                    at = self.feed(&mut link, ticket, body, at).await;
+                    at = self.feed(&mut link, ticket, &letter.body, at).await;
                 }
                 Ok(Event::Finished(reports)) => {
+                    if let Some(facts) = link.tls() {
+                        let (id, ip) = (letter.id, line.address.ip());
+                        tracing::info!("msg {id}: {ip}: {facts}, {line}");
+                    }
                     if link.machine().is_ready() {
-                        self.idle.keep(address, link);
+                        self.idle.keep(line.clone(), link);
                     }
                     return Outcome::Reports(reports);
                 }
@@ -184,8 +214,12 @@ impl Remote {
                 }
                 Ok(Event::Unusable { .. }) => return Outcome::Stale,
                 Ok(_) => {}
+                Err(Closed::Handshake(error)) => {
+                    let printable = |c: char| if c.is_control() { '?' } else { c };
+                    return Outcome::NoTls(error.to_string().chars().map(printable).collect());
+                }
                 Err(closed) => {
-                    let ip = address.ip();
+                    let ip = line.address.ip();
                     tracing::warn!("connection to {ip} ended without a word: {closed}");
                     let text = format!("Connected to {ip} but connection died. (#4.4.2)\n");
                     return Outcome::NextHost(Report::deferral(text));
@@ -213,10 +247,7 @@ impl Remote {
         next
     }
 
-    async fn open(
-        &self,
-        id: mta_core::ports::spool::MessageId,
-    ) -> Result<(body::Body, Params), Report> {
+    async fn open(&self, id: MessageId) -> Result<(body::Body, Params), Report> {
         let queue = self.server.queue.clone();
         let work = move || {
             let params = queue.params(id)?;

@@ -1,8 +1,7 @@
 //! Connections that were used and may serve again (RFC 5321 §3.3: any number of transactions a session).
 
-use super::Connection;
+use super::{Connection, Line};
 use std::collections::HashMap;
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::{Semaphore, oneshot};
@@ -13,7 +12,7 @@ use tokio::sync::{Semaphore, oneshot};
 pub struct Idle {
     kept: Duration,
     room: Arc<Semaphore>,
-    lines: Mutex<HashMap<SocketAddr, Vec<Handle>>>,
+    lines: Mutex<HashMap<Line, Vec<Handle>>>,
 }
 
 /// The way to call a connection back from its task.
@@ -34,14 +33,14 @@ impl Idle {
     }
 
     /// Takes a connection that is still alive.
-    pub(super) async fn take(&self, address: SocketAddr) -> Option<Connection> {
+    pub(super) async fn take(&self, to: &Line) -> Option<Connection> {
         loop {
             let handle = {
                 let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-                let line = lines.get_mut(&address)?;
+                let line = lines.get_mut(to)?;
                 let handle = line.pop();
                 if line.is_empty() {
-                    lines.remove(&address);
+                    lines.remove(to);
                 }
                 handle?
             };
@@ -56,7 +55,7 @@ impl Idle {
     }
 
     /// Keeps a connection, or says goodbye where there is no room.
-    pub(super) fn keep(&self, address: SocketAddr, mut link: Connection) {
+    pub(super) fn keep(&self, to: Line, mut link: Connection) {
         let Ok(permit) = Arc::clone(&self.room).try_acquire_owned() else {
             tokio::spawn(goodbye(link));
             return;
@@ -69,7 +68,7 @@ impl Idle {
                 line.retain(|handle| !handle.recall.is_closed());
                 !line.is_empty()
             });
-            lines.entry(address).or_default().push(Handle { recall });
+            lines.entry(to).or_default().push(Handle { recall });
         }
         let kept = self.kept;
         tokio::spawn(async move {

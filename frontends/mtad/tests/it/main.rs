@@ -16,3 +16,4 @@ mod remote;
 mod sessions;
 mod system;
 mod tls;
+mod tls_remote;

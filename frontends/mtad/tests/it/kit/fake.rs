@@ -35,6 +35,8 @@ struct Manner {
     rcpt: Option<(&'static str, &'static str)>,
     /// It offers DSN.
     dsn: bool,
+    /// It offers STARTTLS, and breaks the handshake.
+    broken_tls: bool,
 }
 
 pub(crate) struct FakeServer {
@@ -110,6 +112,11 @@ impl FakeServer {
         self.state.lock().unwrap().manner.dsn = true;
     }
 
+    /// Offers STARTTLS and cannot do it.
+    pub(crate) fn breaks_tls(&self) {
+        self.state.lock().unwrap().manner.broken_tls = true;
+    }
+
     pub(crate) fn received(&self) -> Vec<Received> {
         self.state.lock().unwrap().received.clone()
     }
@@ -119,6 +126,18 @@ impl FakeServer {
     }
 }
 
+fn say(stream: &mut BufReader<TcpStream>, text: &str) -> Option<()> {
+    let line = format!("{text}\r\n");
+    stream.get_mut().write_all(line.as_bytes()).ok()
+}
+
+/// Answers a client hello with what is none of TLS.
+fn break_tls(stream: &mut BufReader<TcpStream>) -> Option<()> {
+    say(stream, "220 go ahead")?;
+    stream.fill_buf().ok()?;
+    say(stream, "this is no handshake")
+}
+
 fn talk(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
     let manner = {
         let mut state = state.lock().unwrap();
@@ -126,12 +145,6 @@ fn talk(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         state.manner.clone()
     };
     let mut stream = BufReader::new(stream);
-    let say = |stream: &mut BufReader<TcpStream>, text: &str| {
-        stream
-            .get_mut()
-            .write_all(format!("{text}\r\n").as_bytes())
-            .ok()
-    };
     if let Some(greeting) = manner.greeting {
         say(&mut stream, greeting)?;
         let mut line = String::new();
@@ -147,6 +160,8 @@ fn talk(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         }
         let line = line.trim_end();
         let reply = match line.get(..4).unwrap_or(line).to_ascii_uppercase().as_str() {
+            "EHLO" if manner.broken_tls => "250-fake\r\n250 STARTTLS",
+            "STAR" if manner.broken_tls => return break_tls(&mut stream),
             "EHLO" if manner.dsn => "250-fake\r\n250-PIPELINING\r\n250 DSN",
             "EHLO" => "250-fake\r\n250-PIPELINING\r\n250-SIZE\r\n250 8BITMIME",
             "MAIL" => {
