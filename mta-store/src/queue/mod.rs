@@ -32,8 +32,8 @@ mod records;
 mod recover;
 mod stock;
 
-pub(crate) use draft::check as check_envelope;
 pub use cleaner::Cleaner;
+pub(crate) use draft::check as check_envelope;
 pub use draft::{Draft, Origin};
 pub use error::QueueError;
 pub use finish::Reaped;

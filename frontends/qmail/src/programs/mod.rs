@@ -2,12 +2,15 @@
 
 mod bouncesaying;
 mod checkpassword;
+mod clean;
 mod condredirect;
 mod datemail;
 mod except;
 mod forward;
 mod getpw;
 mod inject;
+mod local;
+mod lspawn;
 mod maildir2mbox;
 mod maildirmake;
 mod mailsubj;
@@ -27,6 +30,7 @@ mod qreceipt;
 mod qstat;
 mod queue;
 mod remote;
+mod rspawn;
 mod sendmail;
 mod showctl;
 mod smtpd;
@@ -55,8 +59,11 @@ pub const NAMES: &[&str] = &[
     "predate",
     "preline",
     "qbiff",
+    "qmail-clean",
     "qmail-getpw",
     "qmail-inject",
+    "qmail-local",
+    "qmail-lspawn",
     "qmail-newmrh",
     "qmail-newu",
     "qmail-pop3d",
@@ -69,6 +76,7 @@ pub const NAMES: &[&str] = &[
     "qmail-qstat",
     "qmail-queue",
     "qmail-remote",
+    "qmail-rspawn",
     "qmail-showctl",
     "qmail-smtpd",
     "qmail-tcpok",
@@ -95,8 +103,11 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "predate" => predate::run,
         "preline" => preline::run,
         "qbiff" => qbiff::run,
+        "qmail-clean" => clean::run,
         "qmail-getpw" => getpw::run,
         "qmail-inject" => inject::run,
+        "qmail-local" => local::run,
+        "qmail-lspawn" => lspawn::run,
         "qmail-newmrh" => newmrh::run,
         "qmail-newu" => newu::run,
         "qmail-pop3d" => pop3d::run,
@@ -113,6 +124,10 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "qmail-smtpd" => smtpd::run,
         "qmail-tcpok" => tcpto::forget,
         "qmail-tcpto" => tcpto::show,
+        "qmail-getpw" => getpw::run,
+        "qmail-pw2u" => pw2u::run,
+        "qmail-rspawn" => rspawn::run,
+        "qmail-showctl" => showctl::run,
         "qreceipt" => qreceipt::run,
         "sendmail" => sendmail::run,
         "splogger" => splogger::run,
