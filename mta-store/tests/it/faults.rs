@@ -15,7 +15,7 @@ const FAULTS: [Fault; 4] = [
 
 /// Runs two messages, the second through a whole life, with calls `from` to `upto` failing.
 fn run(fault: Option<(u64, u64, Fault)>) -> (SimFiles, Diary, u64) {
-    run_on(|files| life::open(files), fault)
+    run_on(life::open, fault)
 }
 
 /// As `run`, where another process removes what the drainer may not.

@@ -94,7 +94,7 @@ impl Local {
             None => return Err(LocalExit::System.code()),
         }
         let fields = ran.output.strip_suffix(b"\0").unwrap_or(&ran.output);
-        Account::from_cdb_data(fields).ok_or(LocalExit::Usage.code())
+        Account::from_cdb_data(fields).ok_or_else(|| LocalExit::Usage.code())
     }
 
     /// Without root's rights nobody but us can be delivered to.
@@ -119,7 +119,7 @@ impl Local {
     }
 
     fn run(&self, account: &Account, delivery: &Delivery) -> Result<Captured, i32> {
-        let (uid, gid) = account.ids().ok_or(LocalExit::Usage.code())?;
+        let (uid, gid) = account.ids().ok_or_else(|| LocalExit::Usage.code())?;
         if uid == 0 {
             return Err(LocalExit::Root.code());
         }

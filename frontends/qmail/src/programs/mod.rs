@@ -31,10 +31,12 @@ mod qstat;
 mod queue;
 mod remote;
 mod rspawn;
+mod send;
 mod sendmail;
 mod showctl;
 mod smtpd;
 mod splogger;
+mod start;
 mod tcpto;
 
 use crate::failure::Failure;
@@ -77,8 +79,10 @@ pub const NAMES: &[&str] = &[
     "qmail-queue",
     "qmail-remote",
     "qmail-rspawn",
+    "qmail-send",
     "qmail-showctl",
     "qmail-smtpd",
+    "qmail-start",
     "qmail-tcpok",
     "qmail-tcpto",
     "qreceipt",
@@ -120,14 +124,13 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "qmail-qstat" => qstat::run,
         "qmail-queue" => queue::run,
         "qmail-remote" => remote::run,
+        "qmail-rspawn" => rspawn::run,
+        "qmail-send" => send::run,
         "qmail-showctl" => showctl::run,
         "qmail-smtpd" => smtpd::run,
+        "qmail-start" => start::run,
         "qmail-tcpok" => tcpto::forget,
         "qmail-tcpto" => tcpto::show,
-        "qmail-getpw" => getpw::run,
-        "qmail-pw2u" => pw2u::run,
-        "qmail-rspawn" => rspawn::run,
-        "qmail-showctl" => showctl::run,
         "qreceipt" => qreceipt::run,
         "sendmail" => sendmail::run,
         "splogger" => splogger::run,
