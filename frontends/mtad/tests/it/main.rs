@@ -16,4 +16,5 @@ mod remote;
 mod sessions;
 mod system;
 mod tls;
+mod tls_check;
 mod tls_remote;
