@@ -156,6 +156,16 @@ impl Assign {
         })
     }
 
+    /// Returns the number of the line that users/cdb answers a key with: of equal keys the first;
+    /// lines count from 1.
+    #[must_use]
+    pub fn line_of(&self, key: &Key) -> Option<usize> {
+        let wanted = cdb_key(key);
+        let mut lines = self.lines.iter();
+        let at = lines.position(|line| cdb_key(&line.entry.key) == wanted)?;
+        Some(at + 1)
+    }
+
     /// Returns all lines in file order.
     pub fn entries(&self) -> impl Iterator<Item = &Entry> {
         self.lines.iter().map(|line| &line.entry)
@@ -323,10 +333,19 @@ pub enum LookupError {
 /// # Errors
 /// Fails where the file is damaged; `Ok(None)` means that the file knows no such local part.
 pub fn lookup(cdb: &Cdb<'_>, local: &[u8]) -> Result<Option<Account>, LookupError> {
+    Ok(lookup_key(cdb, local)?.map(|(account, _)| account))
+}
+
+/// As [`lookup`], with the key that decided; [`Assign::line_of`] tells its line.
+///
+/// # Errors
+/// As [`lookup`].
+pub fn lookup_key(cdb: &Cdb<'_>, local: &[u8]) -> Result<Option<(Account, Key)>, LookupError> {
     let lower = local.to_ascii_lowercase();
-    if let Some(data) = cdb.find(&cdb_key(&Key::Exact(lower.clone())))? {
+    let exact = Key::Exact(lower.clone());
+    if let Some(data) = cdb.find(&cdb_key(&exact))? {
         let account = Account::from_cdb_data(data).ok_or(LookupError::ShortRecord)?;
-        return Ok(Some(account));
+        return Ok(Some((account, exact)));
     }
     let wildchars = cdb.find(b"")?.unwrap_or_default();
     for end in (0..=lower.len()).rev() {
@@ -336,14 +355,15 @@ pub fn lookup(cdb: &Cdb<'_>, local: &[u8]) -> Result<Option<Account>, LookupErro
         if prefix.last().is_some_and(|last| !wildchars.contains(last)) {
             continue;
         }
-        let Some(data) = cdb.find(&cdb_key(&Key::Wildcard(prefix.to_vec())))? else {
+        let key = Key::Wildcard(prefix.to_vec());
+        let Some(data) = cdb.find(&cdb_key(&key))? else {
             continue;
         };
         let mut account = Account::from_cdb_data(data).ok_or(LookupError::ShortRecord)?;
         account
             .ext
             .extend_from_slice(local.get(end..).unwrap_or_default());
-        return Ok(Some(account));
+        return Ok(Some((account, key)));
     }
     Ok(None)
 }

@@ -2,6 +2,8 @@
 
 use crate::Address;
 use crate::control::{Locals, PercentHack, VirtualDomains};
+use crate::log::Filtered;
+use std::fmt;
 
 /// The two ways a message leaves the queue (qmail-send(8): lspawn and rspawn).
 #[expect(
@@ -53,6 +55,97 @@ pub struct Routed {
     pub address: Address,
 }
 
+/// One step of a decision, with the line of the control file that made it; lines count from 1.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Reason {
+    /// The address had no host.
+    NoHost {
+        /// What was added: control/envnoathost, by default control/me.
+        host: Vec<u8>,
+    },
+    /// A `%` became an `@`.
+    Percent {
+        /// The line of control/percenthack.
+        line: usize,
+        /// The address after it.
+        address: Vec<u8>,
+    },
+    /// The domain is delivered here.
+    Local {
+        /// control/locals, or control/me where there is none.
+        file: &'static str,
+        /// The line of that file.
+        line: usize,
+        /// The domain.
+        domain: Vec<u8>,
+    },
+    /// A line of control/virtualdomains fits: it belongs to a user, or it is an exception.
+    Virtual {
+        /// The line.
+        line: usize,
+        /// What it is about: an address, a domain, an ending, or nothing for all.
+        key: Vec<u8>,
+        /// The user; empty for an exception.
+        prepend: Vec<u8>,
+    },
+    /// Neither locals nor virtualdomains name the domain.
+    Elsewhere {
+        /// The domain.
+        domain: Vec<u8>,
+    },
+}
+
+impl fmt::Display for Reason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoHost { host } => {
+                let host = Filtered(host);
+                write!(f, "control/envnoathost, else control/me: {host} is added")
+            }
+            Self::Percent { line, address } => {
+                let address = Filtered(address);
+                write!(f, "control/percenthack:{line}: it means {address}")
+            }
+            Self::Local { file, line, domain } => {
+                let domain = Filtered(domain);
+                write!(f, "control/{file}:{line}: {domain} is delivered here")
+            }
+            Self::Virtual { line, key, prepend } => {
+                let all: &[u8] = b"everything";
+                let key = Filtered(if key.is_empty() { all } else { key });
+                write!(f, "control/virtualdomains:{line}: {key} ")?;
+                match prepend.as_slice() {
+                    b"" => write!(f, "is an exception: it goes elsewhere"),
+                    user => write!(f, "belongs to {}", Filtered(user)),
+                }
+            }
+            Self::Elsewhere { domain } => {
+                let domain = Filtered(domain);
+                write!(
+                    f,
+                    "control/locals, control/virtualdomains: neither names {domain}"
+                )
+            }
+        }
+    }
+}
+
+/// The reasons, where somebody wants to know them.
+struct Trail(Option<Vec<Reason>>);
+
+impl Trail {
+    fn add(&mut self, reason: impl FnOnce() -> Reason) {
+        if let Some(reasons) = &mut self.0 {
+            reasons.push(reason());
+        }
+    }
+}
+
+fn domain_of(address: &Address) -> Vec<u8> {
+    address.domain().unwrap_or_default().to_vec()
+}
+
 /// What decides where a recipient goes: four control files.
 ///
 /// ```
@@ -87,39 +180,86 @@ impl Routing {
     /// The case of the address stays.
     #[must_use]
     pub fn route(&self, recipient: &Address) -> Routed {
-        let address = self.complete(recipient);
+        self.decide(recipient, &mut Trail(None))
+    }
+
+    /// As [`Routing::route`], with every line that had a part in it, in order.
+    ///
+    /// ```
+    /// use mta_core::Address;
+    /// use mta_core::control::VirtualDomains;
+    /// use mta_core::rewrite::Routing;
+    /// let mut routing = Routing::default();
+    /// routing.virtualdomains = VirtualDomains::parse(b"# ours\nshop.example:shop\n");
+    /// let (routed, why) = routing.explain(&Address::new("joe@shop.example").unwrap());
+    /// assert_eq!(routed.address.as_bytes(), b"shop-joe@shop.example");
+    /// assert_eq!(why[0].to_string(), "control/virtualdomains:2: shop.example belongs to shop");
+    /// ```
+    #[must_use]
+    pub fn explain(&self, recipient: &Address) -> (Routed, Vec<Reason>) {
+        let mut trail = Trail(Some(Vec::new()));
+        let routed = self.decide(recipient, &mut trail);
+        (routed, trail.0.unwrap_or_default())
+    }
+
+    fn decide(&self, recipient: &Address, trail: &mut Trail) -> Routed {
+        let address = self.completed(recipient, trail);
         let domain = address.domain().unwrap_or_default();
-        if self.locals.contains(domain) {
-            let channel = Channel::Local;
-            return Routed { channel, address };
-        }
-        match self.virtualdomains.find(address.local(), domain) {
-            Some(prepend) if !prepend.is_empty() => {
-                let prepended = [prepend, b"-", address.as_bytes()].concat();
-                Routed {
-                    channel: Channel::Local,
-                    // The files' readers let no NUL through.
-                    address: Address::new(prepended).unwrap_or(address),
-                }
-            }
-            _ => Routed {
-                channel: Channel::Remote,
-                address,
+        let local = self.locals.line_of(domain);
+        let found = match local {
+            Some(_) => None,
+            None => self.virtualdomains.find_line(address.local(), domain),
+        };
+        let (channel, address) = match &found {
+            // The files' readers let no NUL through.
+            Some(line) if !line.prepend.is_empty() => (
+                Channel::Local,
+                Address::new([line.prepend, b"-", address.as_bytes()].concat())
+                    .unwrap_or_else(|_| address.clone()),
+            ),
+            _ if local.is_some() => (Channel::Local, address.clone()),
+            _ => (Channel::Remote, address.clone()),
+        };
+        trail.add(|| match (local, found) {
+            (Some((file, line)), _) => Reason::Local {
+                file,
+                line,
+                domain: domain_of(&address),
             },
-        }
+            (None, Some(found)) => Reason::Virtual {
+                line: found.line,
+                key: found.key,
+                prepend: found.prepend.to_vec(),
+            },
+            (None, None) => Reason::Elsewhere {
+                domain: domain_of(&address),
+            },
+        });
+        Routed { channel, address }
     }
 
     /// Adds a missing host and undoes percents: the address as it was meant, without a prepend.
     #[must_use]
     pub fn complete(&self, recipient: &Address) -> Address {
+        self.completed(recipient, &mut Trail(None))
+    }
+
+    fn completed(&self, recipient: &Address, trail: &mut Trail) -> Address {
         let mut address = recipient.as_bytes().to_vec();
         if recipient.domain().is_none() {
             address.push(b'@');
             address.extend_from_slice(&self.envnoathost);
+            trail.add(|| Reason::NoHost {
+                host: self.envnoathost.clone(),
+            });
         }
         // Each turn takes one `%` out of the local part, so the loop ends.
-        while let Some(undone) = self.percenthack.apply(&address) {
+        while let Some((line, undone)) = self.percenthack.apply_line(&address) {
             address = undone;
+            trail.add(|| Reason::Percent {
+                line,
+                address: address.clone(),
+            });
         }
         Address::new(address).unwrap_or_else(|_| recipient.clone())
     }

@@ -11,7 +11,6 @@ pub mod netstring;
 pub mod pop3;
 pub mod qmqp;
 pub mod qmtp;
-pub mod sasl;
 pub mod smtp;
 pub mod wire;
 

@@ -36,6 +36,11 @@ pub enum Command {
     /// Look at the queue and change it.
     #[command(subcommand)]
     Queue(Queue),
+    /// Tell what would happen to mail for an address, and by which line of which file; send nothing.
+    Route {
+        /// The recipient.
+        address: String,
+    },
     /// Judge the configuration: file, line and what was expected.
     Check,
     /// One delivery as another account; the server run by root calls itself so.
@@ -190,7 +195,7 @@ pub enum Queue {
     Reroute {
         /// A message's number, or the domain of recipients.
         what: String,
-        /// The hosts to try in this order, as HOST, HOST:PORT or [ADDRESS]; without any the mail
+        /// The hosts to try in this order, as HOST, HOST:PORT or an address in brackets; without any the mail
         /// goes its usual way again.
         hosts: Vec<String>,
     },

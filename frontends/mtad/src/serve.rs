@@ -2,7 +2,7 @@
 
 use crate::accounts::{self, Logins};
 use crate::cli::Serve;
-use crate::config::{Config, Limits};
+use crate::config::{Config, Dns, Limits};
 use crate::engine::{Engine, News, Parts};
 use crate::home::Home;
 use crate::listen::{self, Bound, Entry, Gate, Service};
@@ -17,21 +17,19 @@ use crate::stop::{Phase, Stop, Stopper};
 use crate::tls::{self, Tls};
 use crate::{Failure, pop3_service, qmail_service, smtp_service, watch};
 use driver::{Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
+use mta_core::control::Controls;
 use mta_core::queue::{PerChannel, Recovered};
 use mta_store::files::RealFiles;
 use mta_store::queue::{Origin, Queue, QueueError, Standing};
 use std::io::Write;
+use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-/// How much of SIGTERM's time is left when cutting begins, so that the end comes within that time.
+/// How long cut sessions and steps under way get to end once SIGTERM's time is over.
 const CUT: Duration = Duration::from_millis(500);
-/// How long cut sessions get to end.
-const FAREWELL: Duration = Duration::from_millis(250);
-/// How long steps under way get to end after that.
-const LAST_STEPS: Duration = Duration::from_millis(150);
 /// Threads that check passwords.
 const LOGIN_THREADS: usize = 2;
 /// Threads that deliver, each started only when it is needed; qmail allows as many deliveries.
@@ -97,7 +95,7 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     let pools = pools(&config)?;
     let running = runtime.block_on(async {
         let (server, local) = assemble(home, config, queue, pools, snapshot, stop, &tell)?;
-        let remote = Arc::new(Remote::new(Arc::clone(&server), resolver(&server)?));
+        let remote = remote(&server)?;
         let parts = Parts {
             server: Arc::clone(&server),
             local,
@@ -115,7 +113,7 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
         finish(&server, &stopper, &gates, engine).await;
         Ok::<_, Failure>(())
     });
-    runtime.shutdown_timeout(LAST_STEPS);
+    runtime.shutdown_timeout(CUT);
     drop(drainer);
     drop(log);
     running
@@ -301,17 +299,36 @@ fn assemble(
     Ok((Arc::new(server), local))
 }
 
-fn resolver(server: &Server) -> Result<Arc<DnsDriver>, Failure> {
-    let dns = &server.config.dns;
+fn remote(server: &Arc<Server>) -> Result<Arc<Remote>, Failure> {
+    let addresses = server.own_addresses.clone();
+    let own = own(&server.snapshot().controls, &server.config, addresses);
+    let resolver = resolver(&server.config.dns, server.clock())?;
+    Ok(Arc::new(Remote::new(Arc::clone(server), resolver, own)))
+}
+
+pub(crate) fn resolver(dns: &Dns, clock: Clock) -> Result<Arc<DnsDriver>, Failure> {
     if dns.nameservers.is_empty() {
         let path = &dns.resolv_conf;
-        let made = DnsDriver::from_resolv_conf(path, server.clock());
+        let made = DnsDriver::from_resolv_conf(path, clock);
         return made
             .map(Arc::new)
             .map_err(|error| Failure::file("read", path, &error));
     }
     let servers = mta_proto::dns::ServerList::new(dns.nameservers.clone());
-    Ok(Arc::new(DnsDriver::new(servers, server.clock())))
+    Ok(Arc::new(DnsDriver::new(servers, clock)))
+}
+
+pub(crate) fn own(
+    controls: &Controls,
+    config: &Config,
+    addresses: Vec<IpAddr>,
+) -> mta_core::mx::Own {
+    let mut own = delivery::remote::own(controls, addresses);
+    if config.testing.loopback_is_remote {
+        own.loopback_is_remote = true;
+        own.addresses.retain(|address| !address.is_loopback());
+    }
+    own
 }
 
 /// Begins to accept, and says where.
@@ -428,8 +445,10 @@ async fn finish(
         // It ends once nothing is being delivered; it may hear of new messages until then.
         let _ = (&mut engine).await;
     };
-    let time = server.config.timeouts.stop().saturating_sub(CUT);
-    if tokio::time::timeout(time, ended).await.is_ok() {
+    if tokio::time::timeout(server.config.timeouts.stop(), ended)
+        .await
+        .is_ok()
+    {
         return;
     }
     stopper.announce(Phase::Cut);
@@ -437,7 +456,7 @@ async fn finish(
         smtp.emptied().await;
         pop3.emptied().await;
     };
-    let _ = tokio::time::timeout(FAREWELL, emptied).await;
+    let _ = tokio::time::timeout(CUT, emptied).await;
     if !engine.is_finished() {
         engine.abort();
         tracing::warn!("deliveries were cut; their messages stay in the queue");

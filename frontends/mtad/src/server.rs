@@ -8,7 +8,6 @@ use crate::stop::Stop;
 use crate::tls::Tls;
 use driver::{Clock, StorePool};
 use mta_core::control::{Controls, Finding, Weight};
-use mta_core::mx::Own;
 use mta_core::policy::{Relay, Variables};
 use mta_core::ports::{Authenticator, Directory, Spool};
 use mta_proto::smtp::{client, server};
@@ -159,18 +158,6 @@ impl Server {
     /// Hears when to stop.
     pub fn stop(&self) -> Stop {
         self.stop.clone()
-    }
-
-    /// Who mail is never sent to: ourselves, by the name that control/me has now.
-    #[must_use]
-    pub fn own(&self) -> Own {
-        let addresses = self.own_addresses.clone();
-        let mut own = delivery::remote::own(&self.snapshot().controls, addresses);
-        if self.config.testing.loopback_is_remote {
-            own.loopback_is_remote = true;
-            own.addresses.retain(|address| !address.is_loopback());
-        }
-        own
     }
 
     /// Tells whether an address is one of ours.

@@ -19,9 +19,7 @@ mod net;
 mod options;
 mod programs;
 mod reception;
-mod spawner;
 mod start;
-mod users;
 mod words;
 
 pub use io::{Environment, Io};

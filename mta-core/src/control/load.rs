@@ -149,7 +149,7 @@ impl<E, F: FnMut(&str) -> Result<Option<Vec<u8>>, E>> Source<F> {
         Ok(Routing {
             envnoathost: self.line("envnoathost", me)?,
             percenthack: PercentHack::parse(&text(self.list("percenthack")?)),
-            locals: Locals::parse(locals.as_deref().unwrap_or(me)),
+            locals: locals.map_or_else(|| Locals::of_me(me), |text| Locals::parse(&text)),
             virtualdomains: VirtualDomains::parse(&text(self.list("virtualdomains")?)),
         })
     }

@@ -11,23 +11,46 @@ use super::HostSet;
 /// assert!(!locals.contains(b"a.example.org"));
 /// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Locals(HostSet);
+pub struct Locals {
+    names: HostSet,
+    /// The file is missing, and control/me stands for it.
+    of_me: bool,
+}
 
 impl Locals {
     /// Reads the file.
     #[must_use]
     pub fn parse(text: &[u8]) -> Self {
-        Self(HostSet::parse(text))
+        Self {
+            names: HostSet::parse(text),
+            of_me: false,
+        }
+    }
+
+    /// Takes control/me where there is no control/locals.
+    #[must_use]
+    pub fn of_me(me: &[u8]) -> Self {
+        Self {
+            of_me: true,
+            ..Self::parse(me)
+        }
+    }
+
+    /// Returns the file and the number of the line that makes a domain local; lines count from 1.
+    #[must_use]
+    pub fn line_of(&self, domain: &[u8]) -> Option<(&'static str, usize)> {
+        let file = if self.of_me { "me" } else { "locals" };
+        Some((file, self.names.line_of(domain)?))
     }
 
     /// Tells whether a domain is delivered here.
     #[must_use]
     pub fn contains(&self, domain: &[u8]) -> bool {
-        self.0.contains(domain)
+        self.names.contains(domain)
     }
 
     /// Returns the domains in lower case and in order.
     pub fn iter(&self) -> impl Iterator<Item = &[u8]> {
-        self.0.iter()
+        self.names.iter()
     }
 }

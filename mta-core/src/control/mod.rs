@@ -28,7 +28,7 @@ pub use qmqpservers::{QMQP_PORT, QmqpServers};
 pub use qregex::{BadPattern, MAX_PATTERN, MAX_PROGRAM, MAX_REPEAT, Patterns, Unusable};
 pub use rcpthosts::{RcptHosts, morercpthosts_keys};
 pub use smtproutes::{SmtpRoute, SmtpRoutes};
-pub use virtualdomains::VirtualDomains;
+pub use virtualdomains::{VirtualDomains, VirtualLine};
 
 use std::time::Duration;
 

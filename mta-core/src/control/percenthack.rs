@@ -29,16 +29,20 @@ impl PercentHack {
     /// Undoes one `%`; `None` where the domain is not listed or the local part has no `%`.
     #[must_use]
     pub fn apply(&self, address: &[u8]) -> Option<Vec<u8>> {
+        self.apply_line(address).map(|(_, undone)| undone)
+    }
+
+    /// As [`PercentHack::apply`], with the number of the line that decided; lines count from 1.
+    #[must_use]
+    pub fn apply_line(&self, address: &[u8]) -> Option<(usize, Vec<u8>)> {
         let at = address.iter().rposition(|&b| b == b'@')?;
         let (local, domain) = address.split_at_checked(at)?;
-        if !self.0.contains(domain.get(1..)?) {
-            return None;
-        }
+        let line = self.0.line_of(domain.get(1..)?)?;
         let percent = local.iter().rposition(|&b| b == b'%')?;
         let mut undone = local.to_vec();
         if let Some(byte) = undone.get_mut(percent) {
             *byte = b'@';
         }
-        Some(undone)
+        Some((line, undone))
     }
 }

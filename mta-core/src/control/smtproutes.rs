@@ -36,10 +36,16 @@ impl SmtpRoutes {
     /// Returns the first route that fits: the host, its endings from a `.`, then the empty key.
     #[must_use]
     pub fn find(&self, host: &[u8]) -> Option<SmtpRoute> {
-        suffixes(host)
+        self.find_line(host).map(|(_, route)| route)
+    }
+
+    /// As [`SmtpRoutes::find`], with the number of the line that decided; lines count from 1.
+    #[must_use]
+    pub fn find_line(&self, host: &[u8]) -> Option<(usize, SmtpRoute)> {
+        let (line, relay) = suffixes(host)
             .chain(std::iter::once(&b""[..]))
-            .find_map(|key| self.0.find(key))
-            .map(parse_relay)
+            .find_map(|key| self.0.find_line(key))?;
+        Some((line, parse_relay(relay)))
     }
 
     /// Returns all routes with their keys in lower case and in order.

@@ -2,6 +2,23 @@
 
 use super::{ColonMap, suffixes};
 
+/// A line of virtualdomains that was found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct VirtualLine<'a> {
+    /// Its number; lines count from 1.
+    pub line: usize,
+    /// Its key in lower case.
+    pub key: Vec<u8>,
+    /// What it prepends; nothing makes it an exception.
+    pub prepend: &'a [u8],
+}
+
+/// The keys for a domain as a whole: itself, its endings from a `.`, and the empty key.
+fn domain_keys(domain: &[u8]) -> impl Iterator<Item = &[u8]> {
+    suffixes(domain).chain(std::iter::once(&b""[..]))
+}
+
 /// The lines `key:prepend`; a key is `user@domain`, a domain, a `.suffix`, or empty for all.
 ///
 /// ```
@@ -26,17 +43,29 @@ impl VirtualDomains {
     /// Tried are the whole address, the domain, its endings from a `.`, and the empty key.
     #[must_use]
     pub fn find(&self, local: &[u8], domain: &[u8]) -> Option<&[u8]> {
-        self.0
-            .find(&[local, b"@", domain].concat())
-            .or_else(|| self.find_domain(domain))
+        self.find_line(local, domain).map(|found| found.prepend)
+    }
+
+    /// As [`VirtualDomains::find`], with the line that decided.
+    #[must_use]
+    pub fn find_line(&self, local: &[u8], domain: &[u8]) -> Option<VirtualLine<'_>> {
+        let whole = [local, b"@", domain].concat();
+        let keys = std::iter::once(whole.as_slice()).chain(domain_keys(domain));
+        self.first(keys)
+    }
+
+    fn first<'k>(&self, mut keys: impl Iterator<Item = &'k [u8]>) -> Option<VirtualLine<'_>> {
+        keys.find_map(|key| {
+            let (line, prepend) = self.0.find_line(key)?;
+            let key = key.to_ascii_lowercase();
+            Some(VirtualLine { line, key, prepend })
+        })
     }
 
     /// Returns the prepend for a domain as a whole, without looking for single addresses.
     #[must_use]
     pub fn find_domain(&self, domain: &[u8]) -> Option<&[u8]> {
-        suffixes(domain)
-            .chain(std::iter::once(&b""[..]))
-            .find_map(|key| self.0.find(key))
+        self.first(domain_keys(domain)).map(|found| found.prepend)
     }
 
     /// Tells whether a line has exactly this key, in any case.

@@ -36,6 +36,13 @@ const OWNER_EXECUTES: u32 = 0o100;
 /// ```
 #[must_use]
 pub fn parse(contents: &[u8], mode: u32) -> Vec<Instruction> {
+    let numbered = parse_numbered(contents, mode);
+    numbered.into_iter().map(|(_, one)| one).collect()
+}
+
+/// As [`parse`], each instruction with the number of its line; lines count from 1.
+#[must_use]
+pub fn parse_numbered(contents: &[u8], mode: u32) -> Vec<(usize, Instruction)> {
     let mut forward_only = mode & OWNER_EXECUTES != 0;
     let mut instructions = Vec::new();
     for (number, line) in contents.split(|&b| b == b'\n').enumerate() {
@@ -60,7 +67,7 @@ pub fn parse(contents: &[u8], mode: u32) -> Vec<Instruction> {
             Some(_) => forward(line),
         };
         let last = matches!(instruction, Instruction::Refuse(_));
-        instructions.push(instruction);
+        instructions.push((number + 1, instruction));
         if last {
             break;
         }

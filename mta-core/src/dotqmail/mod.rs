@@ -19,7 +19,7 @@ mod spoken;
 pub use candidates::{Candidate, candidates};
 pub use environment::{Facts, Variable, environment, safe};
 pub use forward::{Did, OwnerFiles, new_sender, owner_names};
-pub use lines::{Instruction, parse};
+pub use lines::{Instruction, parse, parse_numbered};
 pub use onward::Onward;
 pub use program::{ProgramEnd, simple_words};
 pub use search::{Chosen, Found, Unopened, check_home, search};

@@ -1,7 +1,7 @@
 //! Finds the .qmail file that is used, and judges home directory and file modes (qmail-local(8), spec §6.3, §6.4).
 
 use super::candidates::candidates;
-use super::lines::{Instruction, parse};
+use super::lines::{Instruction, parse_numbered};
 use crate::report::Report;
 
 /// Nobody but the owner may write to a home or a .qmail file; what qmail calls paternalism.
@@ -37,6 +37,10 @@ pub struct Chosen {
     pub default: Option<Vec<u8>>,
     /// What to do, in order.
     pub instructions: Vec<Instruction>,
+    /// The line of each instruction in the file, or in the default delivery; lines count from 1.
+    pub lines: Vec<usize>,
+    /// It is the default delivery, for want of a file or of anything in it.
+    pub by_default: bool,
 }
 
 /// Finds the file for an extension and reads it.
@@ -80,22 +84,29 @@ pub fn search(
             let text = "Uh-oh: .qmail file is writable. (#4.7.0)\n";
             return Err(Report::deferral(text));
         }
-        let instructions = if found.contents.is_empty() {
-            parse(default_delivery, 0)
+        let by_default = found.contents.is_empty();
+        let numbered = if by_default {
+            parse_numbered(default_delivery, 0)
         } else {
-            parse(&found.contents, found.mode)
+            parse_numbered(&found.contents, found.mode)
         };
+        let (lines, instructions) = numbered.into_iter().unzip();
         return Ok(Chosen {
             file: Some(name),
             default: candidate.default,
             instructions,
+            lines,
+            by_default,
         });
     }
     if dash.is_empty() {
+        let (lines, instructions) = parse_numbered(default_delivery, 0).into_iter().unzip();
         return Ok(Chosen {
             file: None,
             default: None,
-            instructions: parse(default_delivery, 0),
+            instructions,
+            lines,
+            by_default: true,
         });
     }
     let text = "Sorry, no mailbox here by that name. (#5.1.1)\n";

@@ -162,3 +162,18 @@ proptest! {
         prop_assert_eq!(lookup(&cdb, b"longer").unwrap(), None);
     }
 }
+
+#[test]
+fn the_line_that_answers_is_the_first_of_its_key() {
+    let file = b"=joe:one:1:1:/one:::\n+joe-:two:2:2:/two:-::\n=JOE:three:3:3:/3:::\n+:alias:4:4:/4:-::\n.\n";
+    let assign = Assign::parse(file).unwrap();
+    let table: &[(&str, Key, Option<usize>)] = &[
+        ("exact", Key::Exact(b"Joe".to_vec()), Some(1)),
+        ("wildcard", Key::Wildcard(b"joe-".to_vec()), Some(2)),
+        ("all", Key::Wildcard(Vec::new()), Some(4)),
+        ("not there", Key::Exact(b"jim".to_vec()), None),
+    ];
+    for (name, key, wanted) in table {
+        assert_eq!(assign.line_of(key), *wanted, "{name}");
+    }
+}

@@ -16,7 +16,6 @@
 //! its contents under the old name, may belong to another message a moment later.
 
 mod channel;
-mod cleaner;
 mod dirsync;
 mod draft;
 mod error;
@@ -32,7 +31,6 @@ mod records;
 mod recover;
 mod stock;
 
-pub use cleaner::Cleaner;
 pub(crate) use draft::check as check_envelope;
 pub use draft::{Draft, Origin};
 pub use error::QueueError;
@@ -52,7 +50,7 @@ use dirsync::Syncs;
 pub(crate) use error::At;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 
 /// A queue directory; clones share it.
 ///
@@ -112,7 +110,6 @@ struct Inner<F: Files> {
     recovered: AtomicBool,
     /// Held while a file in params/ is replaced.
     editing: Mutex<()>,
-    cleaner: OnceLock<Arc<dyn Cleaner>>,
 }
 
 /// The right to preprocess, deliver and remove; given back when dropped.
@@ -184,7 +181,6 @@ impl<F: Files> Queue<F> {
                 stock: stock::Stock::default(),
                 recovered: AtomicBool::new(false),
                 editing: Mutex::new(()),
-                cleaner: OnceLock::new(),
             }),
         }
     }

@@ -1,6 +1,6 @@
 //! Whose mail a local part is by users/cdb (qmail-users(5), qmail-lspawn(8), spec §2.5).
 
-use mta_core::assign::{self, Account};
+use mta_core::assign::{self, Account, Key};
 use mta_core::cdb::Cdb;
 use mta_store::files::{Files, RealFiles, Stat};
 use std::fmt::Display;
@@ -33,11 +33,19 @@ impl Assigned {
     /// # Errors
     /// Says what about the file is wrong.
     pub fn find(&self, local: &[u8]) -> Result<Option<Account>, String> {
+        Ok(self.find_key(local)?.map(|(account, _)| account))
+    }
+
+    /// As [`Assigned::find`], with the key that decided.
+    ///
+    /// # Errors
+    /// As [`Assigned::find`].
+    pub fn find_key(&self, local: &[u8]) -> Result<Option<(Account, Key)>, String> {
         let Some(bytes) = self.bytes().map_err(said)? else {
             return Ok(None);
         };
         let cdb = Cdb::new(&bytes).map_err(said)?;
-        assign::lookup(&cdb, local).map_err(said)
+        assign::lookup_key(&cdb, local).map_err(said)
     }
 
     /// The file's bytes; `None` where there is no such file.

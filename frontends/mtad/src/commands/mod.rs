@@ -7,6 +7,7 @@ mod init;
 mod orders;
 mod password;
 mod queue;
+mod route;
 mod user;
 
 use crate::Failure;
@@ -36,6 +37,7 @@ pub fn run(
         Command::Domain(what) => domain::run(&home.existing()?, what, out)?,
         Command::User(what) => user::run(&home.existing()?, what, out)?,
         Command::Queue(what) => queue::run(&home.existing()?, what, out)?,
+        Command::Route { address } => code = route::run(&home.existing()?, address, out)?,
         Command::Check => code = check::run(&home.existing()?, out)?,
         Command::Deliver { words } => as_user::run(home, words, out)?,
     }

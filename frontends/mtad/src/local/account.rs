@@ -1,7 +1,7 @@
 //! Whose mail a local part is: users/cdb, then the system's accounts, else the user alias (qmail-lspawn(8), qmail-users(5), spec §2.5, §6.1, §6.2).
 
 use delivery::local::{Assigned, User};
-use mta_core::assign::Account;
+use mta_core::assign::{Account, Key};
 use mta_core::getpw;
 use mta_store::files::{Files, RealFiles};
 use nix::unistd::{User as Passwd, geteuid};
@@ -9,6 +9,17 @@ use std::ffi::OsStr;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+/// What decided about a local part.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum By {
+    /// The line of users/assign with this key.
+    Assigned(Key),
+    /// An account of the system.
+    System,
+    /// Nobody else: the user alias gets it.
+    Alias,
+}
 
 /// Looks users up.
 pub(super) struct Users {
@@ -52,21 +63,26 @@ impl Users {
     /// Unlike qmail, the system's own accounts are looked up only by root: any other process
     /// delivers as itself and could not deliver to them.
     pub(super) fn find(&self, local: &[u8]) -> Result<User, String> {
-        let assigned = self.assigned.find(local);
+        self.find_by(local).map(|(user, _)| user)
+    }
+
+    /// As [`Users::find`], with what decided.
+    pub(super) fn find_by(&self, local: &[u8]) -> Result<(User, By), String> {
+        let assigned = self.assigned.find_key(local);
         let assigned =
             assigned.map_err(|error| format!("Trouble reading users/cdb: {error}. (#4.3.0)\n"))?;
-        if let Some(account) = assigned {
-            return user(account);
+        if let Some((account, key)) = assigned {
+            return Ok((user(account)?, By::Assigned(key)));
         }
         if geteuid().is_root() {
             let found = getpw::find(local, &System).map_err(|error| {
                 format!("Unable to look up the system's accounts: {error}. (#4.3.0)\n")
             })?;
             if let Some(account) = found {
-                return user(account);
+                return Ok((user(account)?, By::System));
             }
         }
-        self.alias(local)
+        Ok((self.alias(local)?, By::Alias))
     }
 }
 

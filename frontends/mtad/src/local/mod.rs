@@ -16,6 +16,7 @@ mod account;
 pub mod as_user;
 mod forward;
 mod presence;
+mod trace;
 
 pub use delivery::local::{Job, Settings};
 pub use presence::HomeDirectory;
@@ -23,6 +24,7 @@ pub use presence::HomeDirectory;
 use crate::accounts::Accounts;
 use crate::home::Home;
 use delivery::local::{Done, Tools, User, Work};
+use mta_core::Address;
 use mta_core::dotqmail::{Onward, cut_report};
 use mta_core::envelope::RcptParams;
 use mta_core::ports::spool::MessageId;
@@ -114,17 +116,24 @@ impl Local {
     }
 }
 
+/// Tells whether the host's postmaster gets what this user has no place for: a domain without one
+/// of its own has the host's.
+fn is_for_postmaster(recipient: &Address, user: &User) -> bool {
+    let named = user.ext.eq_ignore_ascii_case(POSTMASTER)
+        || recipient.local().eq_ignore_ascii_case(POSTMASTER);
+    named && !user.alias
+}
+
 impl Delivery<'_> {
     fn run(&self) -> Result<Report, Report> {
         let recipient = &self.job.recipient;
         let found = self.local.users.find(recipient.local());
         let user = found.map_err(Report::deferral)?;
         let done = self.to_user(&user);
-        let is_postmaster = user.ext.eq_ignore_ascii_case(POSTMASTER)
-            || recipient.local().eq_ignore_ascii_case(POSTMASTER);
         match done {
-            Err(report) if report.outcome == Outcome::Failure && is_postmaster && !user.alias => {
-                // A domain without a postmaster of its own has the host's.
+            Err(report)
+                if report.outcome == Outcome::Failure && is_for_postmaster(recipient, &user) =>
+            {
                 let alias = self.local.users.alias(POSTMASTER);
                 self.to_user(&alias.map_err(Report::deferral)?)
                     .map_err(|_| report)

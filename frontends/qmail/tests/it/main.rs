@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
 mod accounts;
-mod chain;
 mod home;
 mod inject;
 mod injecting;
@@ -15,7 +14,6 @@ mod queue;
 mod receipts;
 mod remote;
 mod remote_hosts;
-mod running;
 mod sendmail;
 mod server;
 mod smtpd;
