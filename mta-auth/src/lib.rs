@@ -13,10 +13,12 @@ pub mod limits;
 pub mod login_name;
 pub mod maildir_quota;
 pub mod maildirsize;
+pub mod open_smtp;
 pub mod password;
 pub mod permission;
 pub mod quota;
 pub mod sasl;
+pub mod settings;
 pub mod vpasswd;
 pub mod vpopmail;
 
@@ -26,4 +28,5 @@ pub use limits::Limits;
 pub use login_name::LoginName;
 pub use maildirsize::MaildirSize;
 pub use quota::{Quota, Usage};
+pub use settings::Settings;
 pub use vpopmail::Vpopmail;

@@ -18,6 +18,9 @@ pub const MAX_DIR: usize = 160;
 /// The longest quota.
 pub const MAX_QUOTA: usize = 20;
 
+/// The longest clear password.
+pub const MAX_CLEAR: usize = 128;
+
 /// The quota that means none.
 pub const NO_QUOTA: &[u8] = b"NOQUOTA";
 
@@ -47,7 +50,7 @@ pub struct Entry {
     pub dir: Vec<u8>,
     /// `NOQUOTA`, or sizes as in `1000S,20C`.
     pub quota: Vec<u8>,
-    /// The clear password, only where the installation keeps it; ours never does.
+    /// The clear password, only where the installation keeps it.
     pub clear: Option<Vec<u8>>,
 }
 
@@ -155,7 +158,15 @@ impl Entry {
                 return Err(FieldError { field, max });
             }
         }
-        Ok(())
+        let max = MAX_CLEAR;
+        let foreign = |clear: &Vec<u8>| clear.iter().any(|&b| matches!(b, b'\n' | 0));
+        match &self.clear {
+            Some(clear) if clear.len() > max || foreign(clear) => Err(FieldError {
+                field: "clear password",
+                max,
+            }),
+            _ => Ok(()),
+        }
     }
 
     /// Writes what stands behind the name, without LF: the data of a record of `vpasswd.cdb`.

@@ -6,7 +6,7 @@ use mta_core::Unix;
 use mta_store::files::RealFiles;
 use mta_store::maildir::UniqueName;
 use std::collections::BTreeMap;
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::os::unix::fs::MetadataExt;
@@ -51,6 +51,8 @@ pub struct Io<'a> {
     pub errors: Box<dyn Write + 'a>,
     /// Shows a prompt and returns one line that is not shown.
     pub secret: Box<Ask<'a>>,
+    /// Takes a line for the system's log.
+    pub log: Box<dyn FnMut(&str) + 'a>,
     /// When the program was started.
     pub now: Unix,
 }
@@ -79,8 +81,15 @@ impl Io<'_> {
             output: Box::new(io::sink()),
             errors: Box::new(io::sink()),
             secret: Box::new(|_| Err(io::ErrorKind::NotConnected.into())),
+            log: Box::new(|_| ()),
             now: Unix(0),
         }
+    }
+
+    /// A variable of the environment; an empty one says nothing.
+    pub(crate) fn variable(&self, name: &str) -> Option<&OsStr> {
+        let value = self.environment.get(OsStr::new(name))?;
+        Some(value.as_os_str()).filter(|value| !value.is_empty())
     }
 
     /// Opens the accounts. Domains belong to whoever owns vpopmail's home; root gives them what it

@@ -14,9 +14,11 @@ mod failure;
 mod io;
 mod options;
 mod programs;
+mod relay;
 mod reload;
 mod secret;
 mod start;
+mod syslog;
 
 pub use io::{Ask, Environment, Homes, Io};
 pub use programs::NAMES;

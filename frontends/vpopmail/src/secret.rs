@@ -5,6 +5,7 @@ use crate::failure::Failure;
 use crate::io::Io;
 use crate::options::{Options, number};
 use mta_auth::password::{PasswordError, Salt, hash};
+use mta_auth::sasl::Secret;
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use std::ffi::OsString;
 use std::fs::{File, OpenOptions};
@@ -44,9 +45,20 @@ impl Clear {
 pub(crate) struct New {
     pub(crate) crypt: String,
     pub(crate) shown: Option<Clear>,
+    /// Itself once more, where the settings keep it readable.
+    pub(crate) kept: Option<Secret>,
 }
 
 impl New {
+    /// One that is a crypt(3) string already, or an empty one for none.
+    pub(crate) const fn stored(crypt: String) -> Self {
+        Self {
+            crypt,
+            shown: None,
+            kept: None,
+        }
+    }
+
     /// Shows a made-up password, as the last thing that a program says.
     pub(crate) fn show(&self, io: &mut Io<'_>) -> io::Result<()> {
         match &self.shown {
@@ -76,20 +88,28 @@ pub(crate) fn new(io: &mut Io<'_>, options: &mut Options, whose: &str) -> Result
             None => USUAL,
         };
         let clear = invent(length)?;
-        let crypt = crypt(&clear)?;
-        let shown = Some(clear);
-        return Ok(New { crypt, shown });
+        let mut new = hashed(io, &clear)?;
+        new.shown = Some(clear);
+        return Ok(new);
     }
     let clear = match operand {
         Some(word) => Clear(OsString::into_vec(word)),
         None => ask_twice(io, whose)?,
     };
-    let crypt = crypt(&clear)?;
-    Ok(New { crypt, shown: None })
+    hashed(io, &clear)
+}
+
+/// A password as the settings want it stored.
+pub(crate) fn hashed(io: &Io<'_>, clear: &Clear) -> Result<New, Failure> {
+    let mut new = New::stored(crypt(clear)?);
+    if io.accounts()?.settings()?.clear_passwd {
+        new.kept = Some(Secret::new(clear.bytes()));
+    }
+    Ok(new)
 }
 
 /// Hashes a password.
-pub(crate) fn crypt(clear: &Clear) -> Result<String, Failure> {
+fn crypt(clear: &Clear) -> Result<String, Failure> {
     if clear.0.len() > MAX {
         return Err(Code::PasswordTooLong.into());
     }

@@ -1,6 +1,6 @@
 //! From a process to an [`Io`]: which applet, which homes, which streams (vpopmail(8)).
 
-use crate::{Environment, Homes, Io, NAMES, run, secret};
+use crate::{Environment, Homes, Io, NAMES, run, secret, syslog};
 use applet::{Exit, Selection, select};
 use mta_core::Unix;
 use nix::unistd::{getegid, geteuid, getgid, getuid};
@@ -55,6 +55,7 @@ fn start(applet: &str, arguments: Vec<OsString>) -> Exit {
             output: Box::new(BufWriter::new(std::io::stdout())),
             errors: Box::new(std::io::stderr()),
             secret: Box::new(secret::from_terminal),
+            log: Box::new(syslog::send),
             now: Unix(since.map(|d| d.as_secs()).unwrap_or(0)),
         },
     )

@@ -204,7 +204,9 @@ impl<F: Files> Vpopmail<F> {
         self.set_catch_all(domain, &action)?;
         let name = MailboxName::parse(b"postmaster")
             .map_err(|_| AccountError::NoSuchUser("postmaster".to_owned()))?;
-        let mut postmaster = NewUser::new(name, new.crypt.clone()).gecos("Postmaster");
+        let mut postmaster = NewUser::new(name, new.crypt.clone())
+            .gecos("Postmaster")
+            .clear(new.clear.clone());
         if let Some(quota) = new.quota {
             postmaster = postmaster.quota(quota);
         }

@@ -3,6 +3,7 @@
 use super::error::doing;
 use super::{AccountError, Mailbox, Vpopmail};
 use crate::password::{self, HashError};
+use crate::sasl::{apop_digest, cram_md5_digest, digests_equal};
 use crate::{Flags, LoginName};
 use mta_core::Unix;
 use mta_store::files::{Access, Files, OpenFile};
@@ -78,6 +79,21 @@ impl<F: Files> Vpopmail<F> {
         password: &[u8],
         service: Service,
     ) -> Result<Login, AccountError> {
+        self.verify_answer(name, (password, b""), service)
+    }
+
+    /// Checks a name and what a client answered to a challenge: the digest that CRAM-MD5 has for
+    /// mail that is sent and APOP for mail that is fetched, where the clear password is kept, or
+    /// the clear password itself. An empty challenge is none.
+    ///
+    /// # Errors
+    /// Fails as [`Vpopmail::verify`] does.
+    pub fn verify_answer(
+        &self,
+        name: &LoginName,
+        (answer, challenge): (&[u8], &[u8]),
+        service: Service,
+    ) -> Result<Login, AccountError> {
         let domain = match name.domain() {
             Some(domain) => Some(domain.to_owned()),
             None => self.default_domain()?,
@@ -87,20 +103,21 @@ impl<F: Files> Vpopmail<F> {
             None => None,
         };
         let Some(mailbox) = mailbox else {
-            password::verify_nobody(password);
+            password::verify_nobody(answer);
             return Ok(Login::Refused(Refusal::NotFound));
         };
-        let refusal = match password::verify(password, &mailbox.hash) {
-            Ok(true) => {
+        let right = password::verify(answer, &mailbox.hash);
+        let refusal = match right {
+            right if right == Ok(true) || is_digest(&mailbox, (answer, challenge), service) => {
                 let flags = self.effective_flags(&mailbox)?;
                 if !flags.contains(service.forbidden_by()) {
                     return Ok(Login::Accepted(Box::new(mailbox)));
                 }
                 Refusal::Denied
             }
-            Ok(false) => Refusal::Password,
+            Ok(_) => Refusal::Password,
             Err(error) => {
-                password::verify_nobody(password);
+                password::verify_nobody(answer);
                 Refusal::Stored(error)
             }
         };
@@ -174,4 +191,15 @@ impl<F: Files> Vpopmail<F> {
         let line = String::from_utf8_lossy(line.trim_ascii()).into_owned();
         Ok(Some(line).filter(|line| !line.is_empty()))
     }
+}
+
+fn is_digest(mailbox: &Mailbox, (answer, challenge): (&[u8], &[u8]), service: Service) -> bool {
+    let Some(clear) = mailbox.clear.as_ref().filter(|_| !challenge.is_empty()) else {
+        return false;
+    };
+    let computed = match service {
+        Service::Pop => apop_digest(clear.expose(), challenge),
+        _ => cram_md5_digest(clear.expose(), challenge),
+    };
+    digests_equal(&computed, answer)
 }

@@ -18,11 +18,13 @@ mod catch_all;
 mod domains;
 mod error;
 mod hosts;
+mod ip_map;
 mod limits;
 mod login;
 mod mailbox_quota;
 mod new_domain;
 mod placement;
+mod relay;
 mod tree;
 mod users;
 
@@ -31,10 +33,13 @@ pub use catch_all::CatchAll;
 pub use domains::ListedDomain;
 pub use error::AccountError;
 pub use hosts::MAX_RCPTHOSTS;
+pub use ip_map::IpMap;
 pub use login::{Login, Refusal, Service};
 pub use new_domain::NewDomain;
+pub use relay::rules_cdb;
 pub use users::NewUser;
 
+use crate::sasl::Secret;
 use crate::vpasswd::Entry;
 use crate::{DomainName, Flags, password};
 use error::doing;
@@ -129,7 +134,7 @@ pub struct Domain {
 }
 
 /// One mailbox.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mailbox {
     /// Its name in the domain.
@@ -138,6 +143,8 @@ pub struct Mailbox {
     pub domain: String,
     /// The crypt(3) string.
     pub hash: Vec<u8>,
+    /// The clear password, only where the installation keeps it.
+    pub clear: Option<Secret>,
     /// 1 for POP, 2 for APOP.
     pub uid: u32,
     /// What it may not do by its own flags; [`Vpopmail::effective_flags`] adds its domain's.
@@ -156,6 +163,16 @@ pub struct Mailbox {
     pub owner: Option<(u32, u32)>,
 }
 
+impl std::fmt::Debug for Mailbox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Mailbox")
+            .field("address", &self.address())
+            .field("flags", &self.flags)
+            .field("home", &self.home)
+            .finish_non_exhaustive()
+    }
+}
+
 impl Mailbox {
     fn new(entry: Entry, domain: Domain) -> Self {
         let name = String::from_utf8_lossy(&entry.name).into_owned();
@@ -168,6 +185,10 @@ impl Mailbox {
             name,
             domain: domain.name,
             hash: entry.crypt,
+            clear: entry
+                .clear
+                .filter(|clear| !clear.is_empty())
+                .map(Secret::new),
             uid: entry.uid,
             flags: entry.flags,
             gecos: entry.gecos,

@@ -1,6 +1,7 @@
 //! A domain that is to be made: whose it is, where, and what its postmaster gets (vadddomain(8)).
 
 use super::CatchAll;
+use crate::sasl::Secret;
 use crate::{DomainName, Quota};
 use std::path::PathBuf;
 
@@ -9,6 +10,7 @@ use std::path::PathBuf;
 pub struct NewDomain {
     pub(super) name: DomainName,
     pub(super) crypt: String,
+    pub(super) clear: Option<Secret>,
     pub(super) quota: Option<Quota>,
     pub(super) unknown: Unknown,
     pub(super) owner: Option<(u32, u32)>,
@@ -36,6 +38,7 @@ impl NewDomain {
         Self {
             name,
             crypt,
+            clear: None,
             quota: None,
             unknown: Unknown::Action(CatchAll::Bounce),
             owner: None,
@@ -47,6 +50,13 @@ impl NewDomain {
     #[must_use]
     pub fn crypt(mut self, crypt: String) -> Self {
         self.crypt = crypt;
+        self
+    }
+
+    /// Keeps postmaster's password readable besides, where the installation wants that.
+    #[must_use]
+    pub fn clear(mut self, clear: Option<Secret>) -> Self {
+        self.clear = clear;
         self
     }
 

@@ -2,6 +2,7 @@
 
 use super::error::doing;
 use super::{AccountError, Domain, Vpopmail, bytes_of, check_crypt, no_domain, path_of};
+use crate::sasl::Secret;
 use crate::vpasswd::{self, Entry};
 use crate::{DomainName, Flags, Limits, MailboxName, Quota};
 use mta_store::atomic::lock_file;
@@ -22,6 +23,7 @@ pub struct NewUser {
     gecos: Vec<u8>,
     quota: Option<Quota>,
     flags: Flags,
+    clear: Option<Secret>,
 }
 
 impl std::fmt::Debug for NewUser {
@@ -39,6 +41,7 @@ impl NewUser {
             gecos: name.as_bytes().to_vec(),
             quota: None,
             flags: Flags::default(),
+            clear: None,
             name,
             crypt,
         }
@@ -58,6 +61,13 @@ impl NewUser {
         self
     }
 
+    /// Keeps the password readable besides, where the installation wants that.
+    #[must_use]
+    pub fn clear(mut self, clear: Option<Secret>) -> Self {
+        self.clear = clear;
+        self
+    }
+
     /// Forbids it this, and makes it that.
     #[must_use]
     pub const fn flags(mut self, flags: Flags) -> Self {
@@ -71,6 +81,7 @@ impl NewUser {
         entry.gecos.clone_from(&self.gecos);
         entry.quota = self.quota.unwrap_or(usual).to_string().into_bytes();
         entry.flags = self.flags;
+        entry.clear = self.clear.as_ref().map(|clear| clear.expose().to_vec());
         entry.check()?;
         Ok(entry)
     }
@@ -132,6 +143,20 @@ impl<F: Files> Vpopmail<F> {
         name: &MailboxName,
         crypt: &str,
     ) -> Result<(), AccountError> {
+        self.set_passwords(domain, name, (crypt, None))
+    }
+
+    /// Changes a password as [`Vpopmail::set_password`], and keeps it readable besides where the
+    /// installation wants that.
+    ///
+    /// # Errors
+    /// Fails as that does, and where the clear password does not fit its field.
+    pub fn set_passwords(
+        &self,
+        domain: &DomainName,
+        name: &MailboxName,
+        (crypt, clear): (&str, Option<&Secret>),
+    ) -> Result<(), AccountError> {
         check_crypt(crypt)?;
         self.change(domain, name, |entry, limits| {
             let flags = limits.effective(entry.flags);
@@ -139,7 +164,7 @@ impl<F: Files> Vpopmail<F> {
                 return false;
             }
             entry.crypt = crypt.as_bytes().to_vec();
-            entry.clear = None;
+            entry.clear = clear.map(|clear| clear.expose().to_vec());
             true
         })
     }

@@ -11,6 +11,8 @@ mod names;
 #[cfg(test)]
 mod password;
 #[cfg(test)]
+mod relay;
+#[cfg(test)]
 mod sasl;
 #[cfg(test)]
 mod vpasswd;

@@ -1,12 +1,15 @@
 //! The programs, one file each, and the table by which they are found (vpopmail(8)).
 
+mod clearopensmtp;
 mod vaddaliasdomain;
 mod vadddomain;
 mod vadduser;
 mod valias;
+mod vchkpw;
 mod vdeldomain;
 mod vdeluser;
 mod vdominfo;
+mod vipmap;
 mod vmkpasswd;
 mod vmoddomlimits;
 mod vmoduser;
@@ -22,13 +25,16 @@ type Program = fn(&mut Io<'_>) -> Result<Exit, Failure>;
 
 /// Every program with its name.
 const PROGRAMS: &[(&str, Program)] = &[
+    ("clearopensmtp", clearopensmtp::run),
     ("vaddaliasdomain", vaddaliasdomain::run),
     ("vadddomain", vadddomain::run),
     ("vadduser", vadduser::run),
     ("valias", valias::run),
+    ("vchkpw", vchkpw::run),
     ("vdeldomain", vdeldomain::run),
     ("vdeluser", vdeluser::run),
     ("vdominfo", vdominfo::run),
+    ("vipmap", vipmap::run),
     ("vmkpasswd", vmkpasswd::run),
     ("vmoddomlimits", vmoddomlimits::run),
     ("vmoduser", vmoduser::run),

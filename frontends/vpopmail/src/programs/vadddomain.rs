@@ -51,7 +51,8 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
         None => new,
     };
     let password = secret::new(io, &mut options, "postmaster")?;
-    accounts.create_domain(&new.crypt(password.crypt.clone()))?;
+    let new = new.crypt(password.crypt.clone());
+    accounts.create_domain(&new.clear(password.kept.clone()))?;
     if !options.has(b'O') {
         reload(&io.homes);
     }

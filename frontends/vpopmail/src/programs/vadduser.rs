@@ -44,13 +44,13 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
         return Err(Failure::said(255, "Error: User already exists"));
     }
     let password = if options.has(b'n') {
-        given(String::new())
+        secret::New::stored(String::new())
     } else if let Some(stored) = options.value(b'e') {
-        given(text(stored)?.to_owned())
+        secret::New::stored(text(stored)?.to_owned())
     } else {
         secret::new(io, &mut options, &word.to_string_lossy())?
     };
-    let mut user = NewUser::new(address.name, password.crypt.clone());
+    let mut user = NewUser::new(address.name, password.crypt.clone()).clear(password.kept.clone());
     if let Some(gecos) = options.text(b'c')? {
         if gecos.len() > mta_auth::vpasswd::MAX_GECOS {
             return Err(Code::GecosTooLong.into());
@@ -63,8 +63,4 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     accounts.add_user(&address.domain, &user)?;
     password.show(io)?;
     Ok(Exit::OK)
-}
-
-const fn given(crypt: String) -> secret::New {
-    secret::New { crypt, shown: None }
 }

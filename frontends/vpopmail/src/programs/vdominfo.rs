@@ -55,7 +55,7 @@ fn show(
     (options, domain): (&Options, &ListedDomain),
 ) -> Result<(), Failure> {
     let found = accounts.domain(&domain.name)?.ok_or(Code::NoSuchDomain)?;
-    let (uid, gid) = found.owner.unwrap_or(accounts.layout().owner);
+    let (uid, gid) = found.owner.unwrap_or_else(|| accounts.layout().owner);
     let dir = domain.dir.display();
     let name = match &domain.alias_of {
         Some(real) => format!("{} (alias of {real})", domain.name),

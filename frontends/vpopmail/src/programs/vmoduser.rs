@@ -6,7 +6,7 @@ use crate::code::Code;
 use crate::failure::Failure;
 use crate::io::{Accounts, Io, host};
 use crate::options::{Options, Usage};
-use crate::secret::{Clear, crypt};
+use crate::secret::{Clear, New, hashed};
 use applet::Exit;
 use mta_auth::vpasswd::{Entry, MAX_DIR, MAX_GECOS};
 use mta_auth::{Flags, Quota};
@@ -79,7 +79,7 @@ struct Changes {
     flags: Flags,
     gecos: Option<Vec<u8>>,
     dir: Option<Vec<u8>>,
-    crypt: Option<String>,
+    password: Option<New>,
     quota: Option<Quota>,
 }
 
@@ -89,7 +89,7 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
         Some(word) if !options.has(b'h') => word,
         _ => return Err(Failure::usage(255, USAGE.text)),
     };
-    let changes = Changes::read(&options)?;
+    let changes = Changes::read(io, &options)?;
     let accounts = io.accounts()?;
     for address in address::mailboxes(&accounts, &word)? {
         let found = accounts.find(address.name.as_str(), address.domain.as_str())?;
@@ -102,7 +102,7 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
 }
 
 impl Changes {
-    fn read(options: &Options) -> Result<Self, Failure> {
+    fn read(io: &Io<'_>, options: &Options) -> Result<Self, Failure> {
         let mut flags = Flags::default();
         for (letter, flag) in FLAGS {
             if options.has(letter) {
@@ -129,15 +129,15 @@ impl Changes {
             return Err(Failure::code_with(Code::BadChar, more));
         }
         let stored = match (options.value(b'C'), options.text(b'e')?) {
-            (Some(clear), _) => Some(crypt(&Clear::new(clear.as_bytes().to_vec()))?),
-            (None, stored) => stored.map(str::to_owned),
+            (Some(clear), _) => Some(hashed(io, &Clear::new(clear.as_bytes().to_vec()))?),
+            (None, stored) => stored.map(|stored| New::stored(stored.to_owned())),
         };
         Ok(Self {
             clear_flags: options.has(b'x'),
             flags,
             gecos: gecos.filter(|gecos| !gecos.is_empty()),
             dir: dir.map(|dir| dir.as_bytes().to_vec()),
-            crypt: stored,
+            password: stored,
             quota: options.text(b'q')?.map(quota).transpose()?,
         })
     }
@@ -163,9 +163,10 @@ impl Changes {
         if let Some(dir) = &self.dir {
             entry.dir.clone_from(dir);
         }
-        if let Some(crypt) = &self.crypt {
-            entry.crypt = crypt.as_bytes().to_vec();
-            entry.clear = None;
+        if let Some(password) = &self.password {
+            entry.crypt = password.crypt.as_bytes().to_vec();
+            let kept = password.kept.as_ref();
+            entry.clear = kept.map(|kept| kept.expose().to_vec());
         }
     }
 }

@@ -29,7 +29,8 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
         return Err(Code::IllegalUsername.into());
     }
     let password = secret::new(io, &mut options, &word.to_string_lossy())?;
-    accounts.set_password(&address.domain, &address.name, &password.crypt)?;
+    let passwords = (password.crypt.as_str(), password.kept.as_ref());
+    accounts.set_passwords(&address.domain, &address.name, passwords)?;
     password.show(io)?;
     Ok(Exit::OK)
 }

@@ -146,7 +146,7 @@ fn show_all(io: &mut Io<'_>, accounts: &Accounts, mailbox: &Mailbox) -> Result<(
     let out = &mut io.output;
     writeln!(out, "name:   {}", mailbox.name)?;
     writeln!(out, "passwd: {}", shown.crypt)?;
-    // The place of a clear password, which is never kept here.
+    // Unlike the original's, this output may end up anywhere: a kept password is not shown.
     writeln!(out, "clear passwd: ")?;
     writeln!(out, "comment/gecos: {}", shown.gecos)?;
     writeln!(out, "uid:    {}", shown.uid)?;

@@ -8,3 +8,5 @@ mod changes;
 mod domains;
 #[cfg(test)]
 mod kit;
+#[cfg(test)]
+mod vchkpw;
