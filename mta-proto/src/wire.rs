@@ -59,6 +59,12 @@ impl Wire {
         }
     }
 
+    /// How many bytes of input wait to be looked at.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.input.len()
+    }
+
     /// Copies as much of `bytes` as there is room for and returns how many were taken.
     pub fn push(&mut self, bytes: &[u8]) -> usize {
         let n = bytes.len().min(self.room());

@@ -11,6 +11,7 @@
 //! While a peer is idle, a session costs its machine, its stream, one timer and no buffer at all.
 
 pub mod blocking;
+pub mod budget;
 pub mod clock;
 pub mod closed;
 pub mod dns;
@@ -21,6 +22,7 @@ pub mod spool;
 pub mod tls;
 
 pub use blocking::BlockingLink;
+pub use budget::Budget;
 pub use clock::Clock;
 pub use closed::Closed;
 pub use dns::DnsDriver;

@@ -1,5 +1,6 @@
 //! Drives one machine on one asynchronous stream (the contract is [`mta_proto::machine`]).
 
+use crate::budget::{ALLOWANCE, LEAST, Share};
 use crate::tls::socket::Socket;
 use crate::tls::{Facts, Handshake};
 use crate::{Clock, Closed, scratch};
@@ -47,6 +48,12 @@ pub struct Link<M, S> {
     /// Armed at or before the machine's deadline; re-armed only when it fires or is too late, so
     /// that traffic, which moves deadlines on and on, does not touch the timer.
     alarm: Option<Pin<Box<Sleep>>>,
+    /// What this session holds of the budget of all.
+    share: Option<Share>,
+    /// Bytes that left the machine's input with the last event, which the application has in hand.
+    in_hand: usize,
+    /// The machine cannot go on with the input that it has.
+    starved: bool,
     /// A stream that buffers by itself still holds what was written.
     unflushed: bool,
     /// The error that ended the stream; no more is read or written then.
@@ -73,6 +80,9 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
             tls: None,
             clock,
             alarm: None,
+            share: None,
+            in_hand: 0,
+            starved: false,
             unflushed: false,
             broken: None,
             closing: None,
@@ -88,6 +98,13 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
     #[must_use]
     pub fn with_tls(mut self, handshake: Handshake) -> Self {
         self.handshake = Some(handshake);
+        self
+    }
+
+    /// Bounds what this session and others hold of their peers' input.
+    #[must_use]
+    pub fn with_share(mut self, share: Share) -> Self {
+        self.share = Some(share);
         self
     }
 
@@ -115,7 +132,15 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
     /// Fails once the conversation is over, and says the same when it is asked again.
     pub async fn next(&mut self) -> Result<M::Event, Closed> {
         loop {
-            match self.machine.poll(self.clock.now()) {
+            let waiting = self.machine.wire().waiting();
+            let action = self.machine.poll(self.clock.now());
+            self.in_hand = match action {
+                Action::Event(_) => waiting.saturating_sub(self.machine.wire().waiting()),
+                _ => 0,
+            };
+            self.starved = matches!(action, Action::Read);
+            self.give_back();
+            match action {
                 Action::Event(event) => return Ok(event),
                 Action::Read if self.over() => return Err(self.close().await),
                 Action::Read | Action::Write | Action::Wait => {}
@@ -256,7 +281,7 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
 
     /// Reads once into what room the machine has.
     fn poll_take(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let room = self.machine.wire().room().min(scratch::SIZE);
+        let room = self.room();
         if room == 0 || self.broken.is_some() {
             return Poll::Pending;
         }
@@ -272,11 +297,36 @@ impl<M: Machine, S: AsyncRead + AsyncWrite + Unpin> Link<M, S> {
             }
             Poll::Ready(Ok(()))
         });
+        self.give_back();
         match ready!(read) {
             Ok(()) => {}
             Err(error) => self.break_off(error),
         }
         Poll::Ready(())
+    }
+
+    /// How much may be read now: what the machine has room for, as far as the budget goes.
+    fn room(&mut self) -> usize {
+        let room = self.machine.wire().room().min(scratch::SIZE);
+        let held = self.held();
+        let Some(share) = &mut self.share else {
+            return room;
+        };
+        let least = if self.starved { LEAST } else { 0 };
+        let free = ALLOWANCE.saturating_sub(held).max(least).min(room);
+        free + share.grow(room - free)
+    }
+
+    fn held(&self) -> usize {
+        self.machine.wire().waiting().saturating_add(self.in_hand)
+    }
+
+    /// Gives back the share of what is dealt with, and of what was not read.
+    fn give_back(&mut self) {
+        let held = self.held();
+        if let Some(share) = &mut self.share {
+            share.shrink_to(held.saturating_sub(ALLOWANCE));
+        }
     }
 
     /// Ready when the machine's deadline has come.

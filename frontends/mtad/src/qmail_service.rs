@@ -22,7 +22,7 @@ pub async fn qmtp(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pass
     let config = shared.qmtp_config(&connection.variables);
     let machine = qmtp::server::Server::new(config, shared.clock().now());
     let welcome = shared.config().may_qmtp(peer.ip());
-    let link = Link::new(machine, stream, shared.clock());
+    let link = Link::new(machine, stream, shared.clock()).with_share(shared.incoming.share());
     Session::new(link, Intake::new(shared, connection))
         .serve(welcome)
         .await;
@@ -34,7 +34,7 @@ pub async fn qmqp(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pass
     let config = Arc::clone(&shared.snapshot().qmqp);
     let machine = qmqp::server::Server::new(config, shared.clock().now());
     let welcome = shared.config().may_qmqp(peer.ip());
-    let link = Link::new(machine, stream, shared.clock());
+    let link = Link::new(machine, stream, shared.clock()).with_share(shared.incoming.share());
     Session::new(link, Intake::new(shared, connection))
         .serve(welcome)
         .await;

@@ -16,7 +16,7 @@ use crate::signals::Signals;
 use crate::stop::{Phase, Stop, Stopper};
 use crate::tls::{self, Tls};
 use crate::{Failure, pop3_service, qmail_service, smtp_service, watch};
-use driver::{Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
+use driver::{Budget, Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
 use mta_core::control::Controls;
 use mta_core::queue::{PerChannel, Recovered};
 use mta_store::files::RealFiles;
@@ -288,6 +288,7 @@ fn assemble(
         )),
         authenticator: Arc::new(Logins::new(Arc::clone(&accounts), pools.logins.clone())),
         clock: Clock::start(),
+        incoming: Budget::new(config.limits.incoming_bytes),
         snapshot: RwLock::new(Arc::new(snapshot)),
         home,
         config,

@@ -6,7 +6,7 @@ use crate::config::Config;
 use crate::home::Home;
 use crate::stop::Stop;
 use crate::tls::Tls;
-use driver::{Clock, StorePool};
+use driver::{Budget, Clock, StorePool};
 use mta_core::control::{Controls, Finding, Weight};
 use mta_core::policy::{Relay, Variables};
 use mta_core::ports::{Authenticator, Directory, Spool};
@@ -73,6 +73,8 @@ pub struct Server {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) clock: Clock,
     pub(crate) snapshot: RwLock<Arc<Snapshot>>,
+    /// What clients' bodies may take of memory together.
+    pub(crate) incoming: Budget,
     pub(crate) stop: Stop,
 }
 

@@ -39,7 +39,8 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pas
     let mut stop = shared.stop();
     let mut session = Session {
         link: Link::new(server, stream, shared.clock())
-            .with_tls(shared.snapshot().tls.server.handshake()),
+            .with_tls(shared.snapshot().tls.server.handshake())
+            .with_share(shared.incoming.share()),
         intake: Intake::new(shared, connection),
         extended: false,
         end: None,

@@ -6,6 +6,7 @@
     reason = "a test that fails says so by panicking"
 )]
 
+mod budget;
 mod dns;
 mod link;
 mod pool;

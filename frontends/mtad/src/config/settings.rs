@@ -108,6 +108,9 @@ pub struct Limits {
     pub refused_size: u64,
     /// Bytes a second that a message has to come with on the whole, in and out.
     pub body_rate: u64,
+    /// Bytes of all SMTP, QMTP and QMQP clients that wait to be looked at or are on their way to
+    /// the store, beside 4 KiB of each.
+    pub incoming_bytes: usize,
     /// Bytes of one SMTP client that wait to be looked at.
     pub input_buffer: usize,
     /// Errors of one SMTP client before it is sent away.
@@ -214,6 +217,7 @@ impl Default for Limits {
             hops: 100,
             refused_size: 256 * 1024 * 1024,
             body_rate: 100,
+            incoming_bytes: 64 * 1024 * 1024,
             input_buffer: 64 * 1024,
             errors: 20,
             pop3_logins: 3,

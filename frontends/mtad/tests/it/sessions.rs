@@ -187,6 +187,31 @@ fn a_wrong_password_is_refused_like_an_unknown_name() {
 }
 
 #[test]
+fn clients_that_flood_share_a_small_budget_and_all_are_served() {
+    let home = Home::new();
+    home.config("[limits]\nincoming_bytes = 0\n");
+    let mut mtad = Running::start(&home);
+    let to = mtad.smtp();
+    let text = format!("Subject: x\r\n\r\n{}", "many words\r\n".repeat(20_000));
+    let clients: Vec<_> = (0..8)
+        .map(|_| {
+            let text = text.clone();
+            std::thread::spawn(move || {
+                Line::smtp(to).message("a@client.example", &["joe@example.org"], &text)
+            })
+        })
+        .collect();
+    for client in clients {
+        let reply = client.join().unwrap();
+        assert!(reply.starts_with("250 "), "{reply}");
+    }
+    let whole = until("all messages", || {
+        Some(home.mail("joe")).filter(|mail| mail.len() == 8)
+    });
+    assert!(whole.iter().all(|mail| mail.len() > 20_000 * 11));
+}
+
+#[test]
 fn beyond_the_limit_clients_are_told_to_come_again() {
     let home = Home::new();
     home.config("[limits]\nsessions_per_client = 2\n");
