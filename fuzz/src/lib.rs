@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use mta_core::Mono;
 use mta_proto::smtp::Reply;
-use mta_proto::smtp::server::{Config, Event, Server, Verdict};
+use mta_proto::sasl::{Message, Offer};
+use mta_proto::smtp::server::{AuthVerdict, Config, Event, Server, Verdict};
 use mta_proto::{Action, Machine};
 use std::sync::Arc;
 use std::time::Duration;
@@ -60,6 +61,7 @@ impl Answers<'_> {
 pub fn serve(config: &Arc<Config>, input: &[&[u8]], answers: Answers<'_>) -> Transcript {
     let mut now = Mono::ZERO;
     let mut server = Server::new(Arc::clone(config), now);
+    server.offer_auth(Offer::mechanisms(["PLAIN", "X"]));
     let mut seen = Transcript::default();
     let mut questions = 0;
     let total: usize = input.iter().map(|p| p.len()).sum();
@@ -128,6 +130,22 @@ fn note(server: &mut Server, event: Event, answers: Answers<'_>, questions: &mut
             seen.events.push(format!("hello {name:?} {extended}"));
             server.answer(ticket, verdict);
         }
+        Event::TlsStarted => {
+            server.offer_auth(Offer::mechanisms(["PLAIN", "X"]));
+            return;
+        }
+        Event::AuthCancelled => {
+            seen.events.push("cancelled".to_owned());
+            return;
+        }
+        Event::Auth { mechanism, initial, ticket } => {
+            seen.events.push(format!("auth {mechanism} {:?}", initial.as_ref().map(Message::expose)));
+            server.answer_auth(ticket, step(verdict));
+        }
+        Event::AuthResponse { message, ticket } => {
+            seen.events.push(format!("response {:?}", message.expose()));
+            server.answer_auth(ticket, step(verdict));
+        }
         Event::Mail { from, params, size, ticket } => {
             seen.events.push(format!("mail {from:?} {params:?} {size:?}"));
             server.answer(ticket, verdict);
@@ -150,6 +168,16 @@ fn note(server: &mut Server, event: Event, answers: Answers<'_>, questions: &mut
         _ => {}
     }
     *questions += 1;
+}
+
+/// The same decision about an exchange; every other acceptance asks on.
+fn step(verdict: Verdict) -> AuthVerdict {
+    match verdict {
+        Verdict::Accept => AuthVerdict::Challenge(b"more".to_vec()),
+        Verdict::Reply(reply) if reply.code() == 450 => AuthVerdict::Accept,
+        Verdict::Reply(reply) => AuthVerdict::Refuse(reply),
+        Verdict::Close(reply) => AuthVerdict::Close(reply),
+    }
 }
 
 /// The bytes after the first `n`, and those `n` (fewer where there are fewer).

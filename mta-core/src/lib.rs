@@ -28,6 +28,7 @@ pub mod received;
 pub mod report;
 pub mod rewrite;
 pub mod schedule;
+pub mod spawn;
 pub mod tcprules;
 pub mod tcpto;
 pub mod time;

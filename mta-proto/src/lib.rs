@@ -11,6 +11,7 @@ pub mod netstring;
 pub mod pop3;
 pub mod qmqp;
 pub mod qmtp;
+pub mod sasl;
 pub mod smtp;
 pub mod wire;
 

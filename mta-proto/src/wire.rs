@@ -147,6 +147,11 @@ impl Wire {
         &mut self.output
     }
 
+    /// Makes room for longer lines.
+    pub(crate) fn widen_input(&mut self, least: usize) {
+        self.input_cap = self.input_cap.max(least);
+    }
+
     /// Gives the input's memory back when nothing waits in it.
     pub(crate) fn release_idle(&mut self) {
         if self.input.is_empty() {

@@ -28,8 +28,12 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
 
-/// How long cut sessions and steps under way get to end once SIGTERM's time is over.
+/// How much of SIGTERM's time is left when cutting begins, so that the end comes within that time.
 const CUT: Duration = Duration::from_millis(500);
+/// How long cut sessions get to end.
+const FAREWELL: Duration = Duration::from_millis(250);
+/// How long steps under way get to end after that.
+const LAST_STEPS: Duration = Duration::from_millis(150);
 /// Threads that check passwords.
 const LOGIN_THREADS: usize = 2;
 /// Threads that deliver, each started only when it is needed; qmail allows as many deliveries.
@@ -113,7 +117,7 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
         finish(&server, &stopper, &gates, engine).await;
         Ok::<_, Failure>(())
     });
-    runtime.shutdown_timeout(CUT);
+    runtime.shutdown_timeout(LAST_STEPS);
     drop(drainer);
     drop(log);
     running
@@ -301,10 +305,8 @@ fn assemble(
 }
 
 fn remote(server: &Arc<Server>) -> Result<Arc<Remote>, Failure> {
-    let addresses = server.own_addresses.clone();
-    let own = own(&server.snapshot().controls, &server.config, addresses);
     let resolver = resolver(&server.config.dns, server.clock())?;
-    Ok(Arc::new(Remote::new(Arc::clone(server), resolver, own)))
+    Ok(Arc::new(Remote::new(Arc::clone(server), resolver)))
 }
 
 pub(crate) fn resolver(dns: &Dns, clock: Clock) -> Result<Arc<DnsDriver>, Failure> {
@@ -446,10 +448,8 @@ async fn finish(
         // It ends once nothing is being delivered; it may hear of new messages until then.
         let _ = (&mut engine).await;
     };
-    if tokio::time::timeout(server.config.timeouts.stop(), ended)
-        .await
-        .is_ok()
-    {
+    let time = server.config.timeouts.stop().saturating_sub(CUT);
+    if tokio::time::timeout(time, ended).await.is_ok() {
         return;
     }
     stopper.announce(Phase::Cut);
@@ -457,7 +457,7 @@ async fn finish(
         smtp.emptied().await;
         pop3.emptied().await;
     };
-    let _ = tokio::time::timeout(CUT, emptied).await;
+    let _ = tokio::time::timeout(FAREWELL, emptied).await;
     if !engine.is_finished() {
         engine.abort();
         tracing::warn!("deliveries were cut; their messages stay in the queue");

@@ -8,6 +8,7 @@ use crate::stop::Stop;
 use crate::tls::Tls;
 use driver::{Budget, Clock, StorePool};
 use mta_core::control::{Controls, Finding, Weight};
+use mta_core::mx::Own;
 use mta_core::policy::{Relay, Variables};
 use mta_core::ports::{Authenticator, Directory, Spool};
 use mta_proto::smtp::{client, server};
@@ -160,6 +161,13 @@ impl Server {
     /// Hears when to stop.
     pub fn stop(&self) -> Stop {
         self.stop.clone()
+    }
+
+    /// Who mail is never sent to: ourselves, by the name that control/me has now.
+    #[must_use]
+    pub fn own(&self) -> Own {
+        let addresses = self.own_addresses.clone();
+        crate::serve::own(&self.snapshot().controls, &self.config, addresses)
     }
 
     /// Tells whether an address is one of ours.

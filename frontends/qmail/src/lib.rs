@@ -19,7 +19,9 @@ mod net;
 mod options;
 mod programs;
 mod reception;
+mod spawner;
 mod start;
+mod users;
 mod words;
 
 pub use io::{Environment, Io};

@@ -11,7 +11,7 @@ use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-const DEFAULT_HOME: &str = "/var/qmail";
+pub(crate) const DEFAULT_HOME: &str = "/var/qmail";
 
 /// Runs the program that the command line names, with the process's environment and descriptors.
 #[must_use]

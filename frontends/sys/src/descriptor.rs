@@ -1,5 +1,6 @@
 //! Descriptors that whoever started us left open: checkpassword's 3, UCSPI's 6 and 7, a listening socket.
 
+use std::fs::OpenOptions;
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::os::unix::process::CommandExt;
@@ -33,6 +34,33 @@ pub fn adopt(number: RawFd) -> io::Result<OwnedFd> {
     }
     // SAFETY: the kernel has just made `copy` for this call, so nothing else owns it.
     Ok(unsafe { OwnedFd::from_raw_fd(copy) })
+}
+
+/// Takes an inherited descriptor over: `/dev/null` stands in its place afterwards, and no program
+/// that we start has either. The number stays occupied, so that nothing else opens there.
+///
+/// Unlike with [`adopt`], the end of a pipe is seen as soon as what is returned is dropped.
+///
+/// # Errors
+/// Fails where nothing is open under that number, or where there is no `/dev/null`.
+#[expect(
+    unsafe_code,
+    reason = "std has no safe way to replace a descriptor that is known by its number only"
+)]
+pub fn take(number: RawFd) -> io::Result<OwnedFd> {
+    let taken = adopt(number)?;
+    let null = OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open("/dev/null")?;
+    // The first three are what programs expect to be open; the others are nobody's business.
+    let flags = if number < 3 { 0 } else { libc::O_CLOEXEC };
+    // SAFETY: dup3 takes integers and touches no memory of ours. `number` was open when we were
+    // started, and whoever uses it by its number finds /dev/null from now on, not a foreign file.
+    match unsafe { libc::dup3(null.as_raw_fd(), number, flags) } {
+        -1 => Err(io::Error::last_os_error()),
+        _ => Ok(taken),
+    }
 }
 
 /// Gives a child a descriptor under a number of its own, 3 to 9: checkpassword's 3, a queue program's 6.

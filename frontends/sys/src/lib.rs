@@ -8,7 +8,7 @@ pub mod privileges;
 pub mod socket;
 pub mod zone;
 
-pub use descriptor::{adopt, pass};
+pub use descriptor::{adopt, pass, take};
 pub use exec::exec;
 pub use privileges::drop_privileges;
 pub use socket::{clear_ip_options, hear_of_children};

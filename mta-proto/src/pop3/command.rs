@@ -1,6 +1,6 @@
-//! The commands of POP3 and their grammar (RFC 1939 §9, RFC 2449 §5, RFC 2595 §4, RFC 1460 for LAST).
+//! The commands of POP3 and their grammar (RFC 1939 §9, RFC 2449 §5, RFC 2595 §4, RFC 5034 §4, RFC 1460 for LAST).
 
-use nom::bytes::complete::{tag, take_while, take_while1};
+use nom::bytes::complete::{tag, take_while, take_while_m_n, take_while1};
 use nom::combinator::{all_consuming, opt, rest};
 use nom::sequence::preceded;
 use nom::{IResult, Parser};
@@ -19,6 +19,13 @@ pub enum Command<'a> {
         name: &'a [u8],
         /// 32 hexadecimal digits of MD5.
         digest: Secret<'a>,
+    },
+    /// `AUTH mechanism [initial-response]`.
+    Auth {
+        /// Its name, in either case.
+        mechanism: &'a [u8],
+        /// As it stands there, in base64 or `=`.
+        initial: Option<Secret<'a>>,
     },
     /// `STAT`.
     Stat,
@@ -115,6 +122,7 @@ impl<'a> Command<'a> {
             b"RETR" => finish(one_number(arguments)).map(Self::Retr),
             b"DELE" => finish(one_number(arguments)).map(Self::Dele),
             b"TOP" => finish(top(arguments)),
+            b"AUTH" => finish(auth(arguments)),
             b"STAT" => finish(nothing(arguments)).map(|()| Self::Stat),
             b"LAST" => finish(nothing(arguments)).map(|()| Self::Last),
             b"RSET" => finish(nothing(arguments)).map(|()| Self::Rset),
@@ -183,6 +191,17 @@ fn apop(input: &[u8]) -> IResult<&[u8], Command<'_>> {
     }
     let digest = Secret(digest);
     Ok((input, Command::Apop { name, digest }))
+}
+
+/// `"AUTH" SP sasl-mech [SP initial-response]` (RFC 5034 §4).
+fn auth(input: &[u8]) -> IResult<&[u8], Command<'_>> {
+    let letter = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    let graphic = |byte: u8| byte.is_ascii_graphic();
+    let (input, mechanism) = preceded(spaces1, take_while_m_n(1, 20, letter)).parse(input)?;
+    let (input, initial) = opt(preceded(spaces1, take_while1(graphic))).parse(input)?;
+    let (input, ()) = nothing(input)?;
+    let initial = initial.map(Secret);
+    Ok((input, Command::Auth { mechanism, initial }))
 }
 
 /// `"TOP" SP msg SP n`.

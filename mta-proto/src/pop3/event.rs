@@ -1,6 +1,7 @@
 //! What a POP3 session tells and asks, and the answers it takes (RFC 1939 §5, RFC 2449 §8, RFC 3206).
 
 use super::Listing;
+use crate::sasl::{AuthStep, Message};
 use crate::{Chunk, Ticket};
 use bytes::Bytes;
 use std::borrow::Cow;
@@ -42,6 +43,25 @@ pub enum Event {
         /// The right to answer.
         ticket: Ticket<LoginQuestion>,
     },
+    /// AUTH: somebody wants to say who it is. Answered by
+    /// [`Server::answer_auth`](super::Server::answer_auth).
+    Auth {
+        /// One of those that were offered, as they were spelt there.
+        mechanism: &'static str,
+        /// What it says along with that.
+        initial: Option<Message>,
+        /// The right to answer.
+        ticket: Ticket<AuthStep>,
+    },
+    /// What the client said to a challenge; answered in the same way.
+    AuthResponse {
+        /// Decoded.
+        message: Message,
+        /// The right to answer.
+        ticket: Ticket<AuthStep>,
+    },
+    /// The exchange under way is over without an outcome: drop it.
+    AuthCancelled,
     /// Open a message. Answered by [`Server::opened`](super::Server::opened); pieces are asked for
     /// next. It is done with when any event but [`Event::Need`] follows.
     Open {

@@ -21,4 +21,4 @@ pub mod server;
 pub use config::{Config, Limits, Timeouts};
 pub use event::{AbortReason, Admission, Code, Event, Password, Refusal};
 pub use listing::{Listing, ListingFull};
-pub use server::Server;
+pub use server::{AuthAnswer, Server};

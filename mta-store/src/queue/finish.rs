@@ -68,6 +68,9 @@ impl<F: Files> Queue<F> {
         let info = self.unlink_held(&paths.info(id))?;
         self.settle(info)?;
         // No name is left that could claim the number's next owner.
+        if let Some(cleaner) = self.cleaner() {
+            return cleaner.message(id);
+        }
         for path in [paths.params(id), paths.intd(id), paths.mess(id)] {
             self.files().unlink_if_there(&path).at("remove", &path)?;
         }
@@ -86,7 +89,12 @@ impl<F: Files> Queue<F> {
         for dir in self.paths().dirs_of("info") {
             self.syncs().sync_now(&dir)?;
         }
-        for kind in ["pid", "mess", "intd", "params"] {
+        // The rest is not for a drainer without rights: qmail-clean looks after pid/ by itself.
+        let kinds: &[&str] = match self.cleaner() {
+            None => &["pid", "mess", "intd", "params"],
+            Some(_) => &["mess"],
+        };
+        for kind in kinds {
             for dir in self.paths().dirs_of(kind) {
                 for name in self.files().names(&dir).at("list", &dir)? {
                     let path = dir.join(&name);
@@ -127,7 +135,10 @@ impl<F: Files> Queue<F> {
         if in_use {
             return Ok(false);
         }
-        self.files().unlink_if_there(path).at("remove", path)
+        match (self.cleaner(), id) {
+            (Some(cleaner), Some(id)) => cleaner.message(id).map(|()| true),
+            _ => self.files().unlink_if_there(path).at("remove", path),
+        }
     }
 
     fn is_abandoned(&self, path: &Path, now: Unix) -> Result<bool, QueueError> {

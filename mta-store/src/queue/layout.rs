@@ -107,6 +107,11 @@ impl Layout {
         self.dir.join("pid").join(name)
     }
 
+    /// Failure text that is not whole yet; in the directory that the drainer surely may write to.
+    pub(super) fn unnamed_bounce(&self, id: MessageId) -> PathBuf {
+        self.dir.join(format!("bounce/{id}{UNNAMED}"))
+    }
+
     pub(super) fn sub(&self, kind: &str) -> PathBuf {
         self.dir.join(kind)
     }
@@ -179,6 +184,9 @@ impl Layout {
         Ok(())
     }
 }
+
+/// What ends the names of files that nobody waits for.
+pub(super) const UNNAMED: &str = ".new";
 
 const ORIGINAL: &[(&str, u32)] = &[
     ("pid", 0o700),

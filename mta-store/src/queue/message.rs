@@ -173,7 +173,7 @@ impl<F: Files> Queue<F> {
     /// Gives the failure text its name only when it is durable: before that, the name could show
     /// what its inode held earlier, which is somebody else's.
     fn begin_bounce(&self, id: MessageId, path: &Path, record: &[u8]) -> Result<(), QueueError> {
-        let unnamed = self.paths().pid(&format!("bounce.{id}"));
+        let unnamed = self.paths().unnamed_bounce(id);
         self.files()
             .unlink_if_there(&unnamed)
             .at("remove", &unnamed)?;

@@ -16,6 +16,7 @@
 //! its contents under the old name, may belong to another message a moment later.
 
 mod channel;
+mod cleaner;
 mod dirsync;
 mod draft;
 mod error;
@@ -31,6 +32,7 @@ mod records;
 mod recover;
 mod stock;
 
+pub use cleaner::Cleaner;
 pub(crate) use draft::check as check_envelope;
 pub use draft::{Draft, Origin};
 pub use error::QueueError;
@@ -50,7 +52,7 @@ use dirsync::Syncs;
 pub(crate) use error::At;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 /// A queue directory; clones share it.
 ///
@@ -110,6 +112,7 @@ struct Inner<F: Files> {
     recovered: AtomicBool,
     /// Held while a file in params/ is replaced.
     editing: Mutex<()>,
+    cleaner: OnceLock<Arc<dyn Cleaner>>,
 }
 
 /// The right to preprocess, deliver and remove; given back when dropped.
@@ -181,6 +184,7 @@ impl<F: Files> Queue<F> {
                 stock: stock::Stock::default(),
                 recovered: AtomicBool::new(false),
                 editing: Mutex::new(()),
+                cleaner: OnceLock::new(),
             }),
         }
     }

@@ -83,15 +83,29 @@ impl<F: Files> Queue<F> {
 
     /// Removes the envelope, durably. Where the writer took it back meanwhile, the message is gone.
     fn forget_todo(&self, id: MessageId, todo: &Path) -> Result<(), QueueError> {
-        let intd = self.paths().intd(id);
-        self.files().unlink_if_there(&intd).at("remove", &intd)?;
-        if !self.files().unlink_if_there(todo).at("remove", todo)? {
+        if !self.remove_envelope(id, todo)? {
             let info = self.unlink_held(&self.paths().info(id))?;
             self.settle(info)?;
             self.remove_leftovers(id)?;
             return Err(QueueError::Gone(id));
         }
         self.syncs().wait(&self.syncs().mark(todo))
+    }
+
+    /// Tells whether the envelope was still there.
+    fn remove_envelope(&self, id: MessageId, todo: &Path) -> Result<bool, QueueError> {
+        let Some(cleaner) = self.cleaner() else {
+            let intd = self.paths().intd(id);
+            self.files().unlink_if_there(&intd).at("remove", &intd)?;
+            return self.files().unlink_if_there(todo).at("remove", todo);
+        };
+        if !self.files().exists(todo).at("find", todo)? {
+            return Ok(false);
+        }
+        cleaner.envelope(id)?;
+        // Who cleans cannot tell whether the writer was faster; then the message is gone too.
+        let mess = self.paths().mess(id);
+        self.files().exists(&mess).at("find", &mess)
     }
 
     /// Removes a file if it is there; what is no file is broken.

@@ -2,7 +2,7 @@
 
 use super::Queue;
 use super::error::{At, QueueError};
-use super::layout::{SPLIT, parse_id};
+use super::layout::{SPLIT, UNNAMED, parse_id};
 use super::quarantine::Quarantined;
 use crate::files::{Files, Kind};
 use mta_core::ports::spool::MessageId;
@@ -59,6 +59,7 @@ impl<F: Files> Queue<F> {
     pub fn recover(&self) -> Result<Recovered, QueueError> {
         let mut found = Recovered::default();
         self.check_trigger(&mut found)?;
+        self.remove_unnamed(&mut found.removed)?;
         for kind in NUMBERED {
             for (dir, number) in self.paths().dirs_of(kind).into_iter().zip(0..SPLIT) {
                 self.check_names(kind, &dir, number, &mut found)?;
@@ -108,6 +109,56 @@ impl<F: Files> Queue<F> {
         self.paths().make_trigger(self.files())?;
         found.mended.push(path);
         Ok(())
+    }
+
+    /// Takes stock as far as a drainer without all rights can, which leaves `pid/` and `intd/` to
+    /// qmail-clean: nothing is put aside, and what cannot be read stays where it is.
+    ///
+    /// # Errors
+    /// Fails where info/ or bounce/ cannot be listed.
+    pub fn standing(&self) -> Result<Recovered, QueueError> {
+        let mut found = Recovered::default();
+        self.remove_unnamed(&mut found.removed)?;
+        for id in self.ids("info")? {
+            let looked = self.is_there(&self.paths().todo(id)).and_then(|queued| {
+                if !queued {
+                    found.standing.push(self.stand(id)?);
+                }
+                Ok(())
+            });
+            if let Err(error) = looked {
+                found.failed.push(error.to_string());
+            }
+        }
+        Ok(found)
+    }
+
+    /// Removes failure text that a crash kept from getting its name.
+    fn remove_unnamed(&self, removed: &mut Vec<PathBuf>) -> Result<(), QueueError> {
+        let dir = self.paths().sub("bounce");
+        for name in self.files().names(&dir).at("list", &dir)? {
+            let name = name.to_string_lossy();
+            let id = name.strip_suffix(UNNAMED);
+            let path = dir.join(&*name);
+            if id.is_some_and(|id| parse_id(id.as_ref()).is_some())
+                && self.files().unlink_if_there(&path).at("remove", &path)?
+            {
+                removed.push(path);
+            }
+        }
+        Ok(())
+    }
+
+    fn stand(&self, id: MessageId) -> Result<Standing, QueueError> {
+        let info = self.info(id)?;
+        Ok(Standing {
+            id,
+            birth: info.birth,
+            sender: info.sender,
+            local: self.next_attempt(id, Channel::Local)?,
+            remote: self.next_attempt(id, Channel::Remote)?,
+            bounce: self.is_there(&self.paths().bounce(id))?,
+        })
     }
 
     /// Lists the numbers in the directories of one kind.
@@ -168,16 +219,9 @@ impl<F: Files> Queue<F> {
             let reason = format!("info/{id}: its message is missing");
             return self.quarantine(id, &reason).map(Some);
         }
-        match self.info(id) {
-            Ok(info) => {
-                standing.push(Standing {
-                    id,
-                    birth: info.birth,
-                    sender: info.sender,
-                    local: self.next_attempt(id, Channel::Local)?,
-                    remote: self.next_attempt(id, Channel::Remote)?,
-                    bounce: self.is_there(&self.paths().bounce(id))?,
-                });
+        match self.stand(id) {
+            Ok(one) => {
+                standing.push(one);
                 Ok(None)
             }
             Err(e) if e.is_broken() => self.quarantine(id, &e.to_string()).map(Some),

@@ -72,6 +72,28 @@ fn many_at_once(queue: &Queue<SimFiles>, diary: &Diary, writers: usize, each: us
 fn judged(census: &mut Census, most: usize, scenario: impl FnOnce(&Queue<SimFiles>, &Diary)) {
     let files = life::fresh();
     let queue = life::open(files.clone());
+    judge_on(census, most, (files, queue), scenario);
+}
+
+/// The drainer may not remove messages and asks somebody else.
+fn judged_cleaned(
+    census: &mut Census,
+    most: usize,
+    scenario: impl FnOnce(&Queue<SimFiles>, &Diary),
+) {
+    let files = life::fresh();
+    // What only we need was made by whoever installed the queue.
+    drop(life::open(files.clone()));
+    let queue = life::open_with_cleaner(files.clone());
+    judge_on(census, most, (files, queue), scenario);
+}
+
+fn judge_on(
+    census: &mut Census,
+    most: usize,
+    (files, queue): (SimFiles, Queue<SimFiles>),
+    scenario: impl FnOnce(&Queue<SimFiles>, &Diary),
+) {
     let diary = Diary::new(&files);
     files.record();
     scenario(&queue, &diary);
@@ -105,6 +127,17 @@ fn in_ten_thousand_crashed_disks_nothing_is_lost_or_half_visible() {
         "{} states",
         census.disks.len()
     );
+}
+
+#[test]
+fn nothing_is_lost_where_another_process_cleans() {
+    let mut census = Census::default();
+    judged_cleaned(&mut census, ALL, |q, d| one_message(q, d, false));
+    judged_cleaned(&mut census, 60, one_after_the_other);
+    judged_cleaned(&mut census, 60, aborted_and_repeated);
+    judged_cleaned(&mut census, 14, |q, d| many_at_once(q, d, 3, 3));
+    census.assert_sound();
+    assert!(census.disks.len() >= 500, "{} states", census.disks.len());
 }
 
 #[test]

@@ -4,6 +4,7 @@ use crate::judge::Census;
 use crate::life::{self, Diary};
 use mta_store::files::SimFiles;
 use mta_store::files::sim::Fault;
+use mta_store::queue::Queue;
 
 const FAULTS: [Fault; 4] = [
     Fault::Io,
@@ -14,8 +15,24 @@ const FAULTS: [Fault; 4] = [
 
 /// Runs two messages, the second through a whole life, with calls `from` to `upto` failing.
 fn run(fault: Option<(u64, u64, Fault)>) -> (SimFiles, Diary, u64) {
+    run_on(life::open, fault)
+}
+
+/// As `run`, where another process removes what the drainer may not.
+fn run_cleaned(fault: Option<(u64, u64, Fault)>) -> (SimFiles, Diary, u64) {
+    let open = |files: SimFiles| {
+        drop(life::open(files.clone()));
+        life::open_with_cleaner(files)
+    };
+    run_on(open, fault)
+}
+
+fn run_on(
+    open: impl FnOnce(SimFiles) -> Queue<SimFiles>,
+    fault: Option<(u64, u64, Fault)>,
+) -> (SimFiles, Diary, u64) {
     let files = life::fresh();
-    let queue = life::open(files.clone());
+    let queue = open(files.clone());
     let diary = Diary::new(&files);
     let standing = diary.letter("standing", &["s@local"], false);
     diary.send(&queue, standing).unwrap();
@@ -51,6 +68,19 @@ fn one_failing_call_never_costs_an_acknowledged_message() {
     for fault in FAULTS {
         for call in 1..=calls {
             let (files, diary, _) = run(Some((call, call, fault)));
+            judge(&mut census, &files, &diary, &format!("{fault:?} at {call}"));
+        }
+    }
+    census.assert_sound();
+}
+
+#[test]
+fn one_failing_call_costs_nothing_where_another_process_cleans() {
+    let (_, _, calls) = run_cleaned(None);
+    let mut census = Census::default();
+    for fault in FAULTS {
+        for call in 1..=calls {
+            let (files, diary, _) = run_cleaned(Some((call, call, fault)));
             judge(&mut census, &files, &diary, &format!("{fault:?} at {call}"));
         }
     }

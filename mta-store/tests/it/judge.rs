@@ -161,6 +161,10 @@ fn states(after: &SimFiles) -> Result<(), String> {
             };
             for name in names {
                 let id = name.to_string_lossy().into_owned();
+                if kind == "bounce" && id.ends_with(".new") {
+                    // It belongs to nobody before it has its name.
+                    continue;
+                }
                 kinds.entry(id).or_default().insert(kind);
             }
         }

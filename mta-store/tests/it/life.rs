@@ -4,7 +4,7 @@ use mta_core::envelope::{Body, MailParams};
 use mta_core::rewrite::{Channel, Routed};
 use mta_core::{Address, Envelope, Unix};
 use mta_store::files::{Files, SimFiles};
-use mta_store::queue::{MessageId, Origin, Queue, QueueError};
+use mta_store::queue::{Cleaner, MessageId, Origin, Queue, QueueError};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
@@ -22,6 +22,27 @@ pub(crate) fn fresh() -> SimFiles {
 
 pub(crate) fn open<F: Files>(files: F) -> Queue<F> {
     Queue::open(Arc::new(files), DIR).unwrap()
+}
+
+/// A queue whose drainer asks another process to remove what it may not.
+pub(crate) fn open_with_cleaner(files: SimFiles) -> Queue<SimFiles> {
+    let other = Queue::look_at(Arc::new(files.clone()), DIR).unwrap();
+    let queue = Queue::look_at(Arc::new(files), DIR).unwrap();
+    queue.cleaned_by(Arc::new(Clean(other)))
+}
+
+/// Does what qmail-clean does.
+#[derive(Debug)]
+struct Clean(Queue<SimFiles>);
+
+impl Cleaner for Clean {
+    fn envelope(&self, id: MessageId) -> Result<(), QueueError> {
+        self.0.clean_envelope(id)
+    }
+
+    fn message(&self, id: MessageId) -> Result<(), QueueError> {
+        self.0.clean_message(id)
+    }
 }
 
 pub(crate) fn address(text: &str) -> Address {

@@ -53,20 +53,36 @@ pub(crate) fn place_of(path: &Path, contents: &[u8], line: &[u8]) -> String {
     format!("{}:{number}", path.display())
 }
 
-/// Finds the .qmail file of a user; blocks. For a delivery that is to be done as another account it
-/// gives a first impression: what cannot be judged from here defers.
+/// Finds the .qmail file of a user whose home may be delivered to; blocks. For a delivery that is to
+/// be done as another account it gives a first impression: what cannot be judged from here defers.
 ///
 /// # Errors
 /// The report says why nothing can be delivered.
 pub fn script(user: &User, default_delivery: &[u8]) -> Result<Script, Report> {
-    let files = RealFiles::new();
-    let stat = files.stat(&user.home).map_err(|error| {
+    check_home(home_mode(user)?)?;
+    choose(user, default_delivery)
+}
+
+/// Returns the permission bits of a user's home.
+///
+/// # Errors
+/// The report defers the delivery where they cannot be told.
+pub fn home_mode(user: &User) -> Result<u32, Report> {
+    let stat = RealFiles::new().stat(&user.home).map_err(|error| {
         Report::deferral(format!(
             "Unable to switch to {}: {error}. (#4.3.0)\n",
             user.home.display()
         ))
     })?;
-    check_home(stat.mode)?;
+    Ok(stat.mode)
+}
+
+/// Finds the .qmail file of a user, whatever the home looks like; blocks.
+///
+/// # Errors
+/// As [`script`].
+pub fn choose(user: &User, default_delivery: &[u8]) -> Result<Script, Report> {
+    let files = RealFiles::new();
     let (mut path, mut contents) = (user.home.clone(), Vec::new());
     let chosen = search(&user.dash, &user.ext, default_delivery, |name| {
         let candidate = user.home.join(OsStr::from_bytes(name));

@@ -1,5 +1,7 @@
 //! `mtad check`: judges the configuration, naming file, line and what was expected.
 
+mod tls;
+
 use crate::config::{Config, hold_everything};
 use crate::home::Home;
 use crate::privileges::{self, Privileges};
@@ -62,6 +64,9 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
         judge.queue_program(config, privileges)?;
     }
     let controls = judge.controls()?;
+    if let (Some(config), Some(controls)) = (&config, &controls) {
+        judge.tls(config, &String::from_utf8_lossy(&controls.me))?;
+    }
     let before = judge.errors;
     judge.users()?;
     judge.domains(before)?;

@@ -94,7 +94,8 @@ pub struct Limits {
     pub smtp_sessions: usize,
     /// POP3 connections at one time.
     pub pop3_sessions: usize,
-    /// Connections of one client address at one time, to all listeners together.
+    /// Connections of one client address at one time: so many to SMTP, QMTP and QMQP together, and
+    /// as many to POP3.
     pub sessions_per_client: usize,
     /// Bytes of one SMTP command line.
     pub command_line: usize,
@@ -144,7 +145,7 @@ pub struct Timeouts {
     pub pop3_session: u64,
     /// A TLS handshake that takes longer ends the connection.
     pub tls_handshake: u64,
-    /// SIGTERM lets work finish for this long.
+    /// SIGTERM ends the server within this; what still runs half a second before is cut.
     pub stop: u64,
     /// A program in a .qmail file that runs longer is killed, and the delivery tried again.
     pub program: u64,

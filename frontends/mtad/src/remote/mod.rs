@@ -12,7 +12,7 @@ use crate::server::Server;
 use delivery::remote::Way;
 use driver::{Clock, Closed, Link};
 use line::Line;
-use mta_core::mx::{Own, Target};
+use mta_core::mx::Target;
 use mta_core::ports::Resolver;
 use mta_core::ports::spool::MessageId;
 use mta_core::queue::Delivery;
@@ -31,16 +31,13 @@ type Connection = Link<Client, TcpStream>;
 pub struct Remote {
     server: Arc<Server>,
     resolver: Arc<dyn Resolver>,
-    own: Own,
     idle: Idle,
     unreachable: unreachable::Unreachable,
 }
 
 impl std::fmt::Debug for Remote {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Remote")
-            .field("own", &self.own)
-            .finish_non_exhaustive()
+        f.debug_struct("Remote").finish_non_exhaustive()
     }
 }
 
@@ -63,15 +60,14 @@ struct Letter {
 }
 
 impl Remote {
-    /// Delivers through this resolver, never to `own`.
-    pub fn new(server: Arc<Server>, resolver: Arc<dyn Resolver>, own: Own) -> Self {
+    /// Delivers through this resolver.
+    pub fn new(server: Arc<Server>, resolver: Arc<dyn Resolver>) -> Self {
         let limits = &server.config.limits;
         let kept = Duration::from_secs(server.config.timeouts.remote_idle);
         Self {
             idle: Idle::new(limits.remote_idle, kept),
             server,
             resolver,
-            own,
             unreachable: unreachable::Unreachable::default(),
         }
     }
@@ -277,7 +273,7 @@ impl Remote {
             };
             let way = Way {
                 routes: &routes,
-                own: &self.own,
+                own: &self.server.own(),
                 port: self.server.config.testing.remote_port,
             };
             match way.targets(host, &*self.resolver).await {
@@ -297,7 +293,7 @@ impl Remote {
         let snapshot = self.server.snapshot();
         let way = Way {
             routes: &snapshot.controls.smtproutes,
-            own: &self.own,
+            own: &self.server.own(),
             port: self.server.config.testing.remote_port,
         };
         way.targets(host, &*self.resolver).await

@@ -17,4 +17,5 @@ mod route;
 mod sessions;
 mod system;
 mod tls;
+mod tls_check;
 mod tls_remote;

@@ -166,3 +166,23 @@ fn a_route_names_host_and_port_and_may_be_ourselves() {
     assert!(bounce.contains("<b@self.example>:\n"), "{bounce}");
     assert!(bounce.contains("(#5.4.6)"), "{bounce}");
 }
+
+#[test]
+fn hup_changes_the_name_that_is_never_sent_to() {
+    let [host] = FakeServer::several();
+    let dns = FakeDns::start();
+    dns.mx("far.example", 10, "new.example");
+    dns.a("new.example", host.ip());
+    let home = home(&dns, host.port());
+    let mut mtad = Running::start(&home);
+    send(&mut mtad, &["a@far.example"]);
+    until("the message", || host.received().pop());
+    home.control("me", "new.example\n");
+    mtad.signal(nix::sys::signal::Signal::SIGHUP);
+    mtad.logged("control files read again");
+    send(&mut mtad, &["b@far.example"]);
+    let bounce = until("the bounce", || home.mail("joe").pop());
+    assert!(bounce.contains("<b@far.example>:\n"), "{bounce}");
+    assert!(bounce.contains("(#5.4.6)"), "{bounce}");
+    assert_eq!(host.received().len(), 1);
+}

@@ -223,6 +223,9 @@ fn beyond_the_limit_clients_are_told_to_come_again() {
         refused.starts_with("421 4.7.0 too many connections from your address"),
         "{refused}"
     );
+    // POP3 has places of its own.
+    let (_pop, greeting) = Line::greeted(mtad.pop3());
+    assert!(greeting.starts_with("+OK"), "{greeting}");
     drop(second);
     until("a free place", || {
         Line::greeted(mtad.smtp())

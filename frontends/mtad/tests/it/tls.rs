@@ -331,3 +331,17 @@ fn two_files_and_certificates_by_host_are_served() {
     assert!(shows(&mut running, &pop, "pop.example.net"));
     assert!(!shows(&mut running, &pop, "mx.example.org"));
 }
+
+#[test]
+fn an_expired_certificate_is_served_and_told() {
+    let home = Home::new();
+    let mut params = rcgen::CertificateParams::new(vec!["mx.example.org".to_owned()]).unwrap();
+    params.not_after = rcgen::date_time_ymd(2020, 1, 2);
+    let key = rcgen::KeyPair::generate().unwrap();
+    let pem = key.serialize_pem() + &params.self_signed(&key).unwrap().pem();
+    home.control("servercert.pem", &pem);
+    let mut running = Running::start(&home);
+    running.logged("warning: certificate for mx.example.org has expired on 2 Jan 2020");
+    let mut smtp = Line::smtp(running.smtp());
+    assert!(smtp.say("STARTTLS").starts_with("220"));
+}

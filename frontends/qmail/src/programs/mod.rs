@@ -2,12 +2,15 @@
 
 mod bouncesaying;
 mod checkpassword;
+mod clean;
 mod condredirect;
 mod datemail;
 mod except;
 mod forward;
 mod getpw;
 mod inject;
+mod local;
+mod lspawn;
 mod maildir2mbox;
 mod maildirmake;
 mod mailsubj;
@@ -27,10 +30,13 @@ mod qreceipt;
 mod qstat;
 mod queue;
 mod remote;
+mod rspawn;
+mod send;
 mod sendmail;
 mod showctl;
 mod smtpd;
 mod splogger;
+mod start;
 mod tcpto;
 
 use crate::failure::Failure;
@@ -55,8 +61,11 @@ pub const NAMES: &[&str] = &[
     "predate",
     "preline",
     "qbiff",
+    "qmail-clean",
     "qmail-getpw",
     "qmail-inject",
+    "qmail-local",
+    "qmail-lspawn",
     "qmail-newmrh",
     "qmail-newu",
     "qmail-pop3d",
@@ -69,8 +78,11 @@ pub const NAMES: &[&str] = &[
     "qmail-qstat",
     "qmail-queue",
     "qmail-remote",
+    "qmail-rspawn",
+    "qmail-send",
     "qmail-showctl",
     "qmail-smtpd",
+    "qmail-start",
     "qmail-tcpok",
     "qmail-tcpto",
     "qreceipt",
@@ -95,8 +107,11 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "predate" => predate::run,
         "preline" => preline::run,
         "qbiff" => qbiff::run,
+        "qmail-clean" => clean::run,
         "qmail-getpw" => getpw::run,
         "qmail-inject" => inject::run,
+        "qmail-local" => local::run,
+        "qmail-lspawn" => lspawn::run,
         "qmail-newmrh" => newmrh::run,
         "qmail-newu" => newu::run,
         "qmail-pop3d" => pop3d::run,
@@ -109,8 +124,11 @@ pub(crate) fn find(name: &str) -> Option<Program> {
         "qmail-qstat" => qstat::run,
         "qmail-queue" => queue::run,
         "qmail-remote" => remote::run,
+        "qmail-rspawn" => rspawn::run,
+        "qmail-send" => send::run,
         "qmail-showctl" => showctl::run,
         "qmail-smtpd" => smtpd::run,
+        "qmail-start" => start::run,
         "qmail-tcpok" => tcpto::forget,
         "qmail-tcpto" => tcpto::show,
         "qreceipt" => qreceipt::run,

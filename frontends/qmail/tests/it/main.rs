@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that fails says so by panicking")]
 
 mod accounts;
+mod chain;
 mod home;
 mod inject;
 mod injecting;
@@ -14,6 +15,7 @@ mod queue;
 mod receipts;
 mod remote;
 mod remote_hosts;
+mod running;
 mod sendmail;
 mod server;
 mod smtpd;

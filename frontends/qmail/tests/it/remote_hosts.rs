@@ -4,8 +4,12 @@ use crate::kit::Home;
 use crate::server::Server;
 use mta_core::Unix;
 use mta_core::tcpto::Table;
-use std::net::UdpSocket;
-use std::time::SystemTime;
+use nix::sys::socket::{
+    AddressFamily, Backlog, SockFlag, SockType, SockaddrIn, bind, getsockname, listen, socket,
+};
+use std::net::{SocketAddr, TcpStream, UdpSocket};
+use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::{Duration, SystemTime};
 
 /// A name server with one zone: `null.example` has a null MX, `self.example` leads here,
 /// `broken.example` cannot be looked up, `bare.example` has an MX without an address; nothing else
@@ -186,5 +190,39 @@ fn a_host_that_timed_out_twice_is_not_tried() {
         after,
         table.as_bytes(),
         "it was not tried, so nothing was learnt"
+    );
+}
+
+/// A port where somebody listens who never lets anybody in: its queue of connections is full.
+fn full_port() -> (Vec<TcpStream>, OwnedFd, u16) {
+    let kind = SockType::Stream;
+    let listener = socket(AddressFamily::Inet, kind, SockFlag::SOCK_CLOEXEC, None).unwrap();
+    bind(listener.as_raw_fd(), &SockaddrIn::new(127, 0, 0, 1, 0)).unwrap();
+    listen(&listener, Backlog::new(0).unwrap()).unwrap();
+    let address: SockaddrIn = getsockname(listener.as_raw_fd()).unwrap();
+    let to = SocketAddr::from(([127, 0, 0, 1], address.port()));
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&to, Duration::from_millis(200)) {
+        waiting.push(stream);
+    }
+    (waiting, listener, address.port())
+}
+
+#[test]
+fn a_timeout_is_noted_for_the_next_attempts() {
+    let home = Home::new();
+    let (_waiting, _listener, port) = full_port();
+    home.write("control/me", "me.example\n");
+    home.write("control/timeoutconnect", "1\n");
+    home.write("control/smtproutes", format!(":127.0.0.1:{port}\n"));
+    home.write("queue/lock/tcpto", [0; 1024]);
+    let nobody = "ZSorry, I wasn't able to establish an SMTP connection. (#4.4.1)\n|";
+    assert_eq!(remote(&home, "far.example"), nobody);
+    let after = std::fs::read(home.at("queue/lock/tcpto")).unwrap();
+    let noted: Vec<_> = Table::parse(&after).unwrap().entries().collect();
+    assert_eq!(noted.len(), 1);
+    assert_eq!(
+        (noted[0].ip.to_string().as_str(), noted[0].count),
+        ("127.0.0.1", 1)
     );
 }

@@ -4,7 +4,7 @@
 
 use nix::unistd::{Uid, getgid, getgroups, getuid};
 use std::io::{ErrorKind, Read, Write};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, IntoRawFd};
 use std::process::{Command, Output};
 use sys::privileges::PrivilegeError;
 
@@ -36,8 +36,24 @@ fn an_adopted_descriptor_is_a_copy() {
 }
 
 #[test]
+fn a_taken_descriptor_is_nobody_elses() {
+    let (mut reader, writer) = std::io::pipe().unwrap();
+    let number = writer.into_raw_fd();
+    let mut taken = std::fs::File::from(sys::take(number).unwrap());
+    taken.write_all(b"the last words").unwrap();
+    drop(taken);
+    let mut heard = String::new();
+    reader.read_to_string(&mut heard).unwrap();
+    assert_eq!(heard, "the last words");
+    // What stands there now swallows everything.
+    let mut null = std::fs::File::from(sys::adopt(number).unwrap());
+    null.write_all(b"unheard").unwrap();
+}
+
+#[test]
 fn a_number_that_is_not_open_is_refused() {
     for number in [-1, 4711, i32::MAX] {
+        assert!(sys::take(number).is_err(), "{number}");
         assert!(sys::adopt(number).is_err(), "{number}");
     }
 }

@@ -1,7 +1,7 @@
 //! How a line of input becomes a command, and what may be said before the login (RFC 1939 §4, RFC 2449).
 
 use super::{Job, Phase, Server, put_text};
-use crate::pop3::command::{Command, CommandError};
+use crate::pop3::command::{Command, CommandError, Secret};
 use crate::pop3::event::LoginQuestion;
 use crate::pop3::{AbortReason, Event, Password};
 use crate::{Action, Ticket};
@@ -11,7 +11,7 @@ use std::sync::Arc;
 impl Server {
     /// Takes one line from the input.
     pub(super) fn read_command(&mut self) -> Option<Action<Event>> {
-        let limit = self.config.limits.command_line;
+        let limit = self.line_limit();
         let input = self.wire.input_mut();
         let Some(at) = memchr::memchr(b'\n', input) else {
             if self.skipping || input.len() >= limit {
@@ -57,7 +57,7 @@ impl Server {
     }
 
     /// Complains once about a line that passes the limit, and drops the rest of it.
-    fn line_too_long(&mut self) {
+    pub(super) fn line_too_long(&mut self) {
         if !self.skipping {
             self.mistake("line too long");
         }
@@ -83,7 +83,7 @@ impl Server {
             Command::Last => self.tell_last(),
             Command::Rset => self.reset(),
             Command::Quit => return self.quit(),
-            Command::User(_) | Command::Pass(_) | Command::Apop { .. } => {
+            Command::User(_) | Command::Pass(_) | Command::Apop { .. } | Command::Auth { .. } => {
                 self.mistake("already logged in");
             }
         }
@@ -122,6 +122,10 @@ impl Server {
                     ticket,
                 }));
             }
+            Command::Auth { mechanism, initial } => {
+                let initial = initial.map(Secret::expose);
+                return self.auth(mechanism, initial);
+            }
             Command::Quit => {
                 self.ok("bye");
                 self.close(None);
@@ -142,12 +146,14 @@ impl Server {
         self.ok("capability list follows");
         let before_login = matches!(self.phase, Phase::Authorization { .. });
         let tls_possible = self.tls_possible();
+        let sasl = self.sasl_capability().unwrap_or_default();
         let config = Arc::clone(&self.config);
         let output = self.wire.output_mut();
         output.put_slice(b"TOP\r\n");
         if before_login {
             output.put_slice(b"USER\r\n");
         }
+        output.put_slice(sasl.as_bytes());
         if tls_possible {
             output.put_slice(b"STLS\r\n");
         }

@@ -1,13 +1,17 @@
 //! The server's side of a POP3 session (RFC 1939; LAST as in RFC 1460; pipelining as in RFC 2449 §6.6; STLS as in RFC 2595 §4).
 
+mod auth;
 mod authenticated;
 mod commands;
 mod start_tls;
 mod transaction;
 
+pub use auth::AuthAnswer;
+
 use super::event::{LoginQuestion, OpenQuestion, UpdateQuestion};
 use super::outgoing::{Outgoing, Progress};
 use super::{AbortReason, Admission, Config, Event, Listing, Refusal};
+use crate::sasl::Offer;
 use crate::{Action, Chunk, Machine, Ticket, Wire};
 use bytes::{BufMut, Bytes};
 use mta_core::Mono;
@@ -47,6 +51,7 @@ pub struct Server {
     skipping: bool,
     errors: u32,
     failed_logins: u32,
+    offer: Offer,
     stopping: bool,
     closing: bool,
     tls: bool,
@@ -73,7 +78,10 @@ struct Maildrop {
 enum Job {
     /// Nothing: the next command may come.
     Idle,
+    /// A line of an exchange is waited for.
+    AuthLine,
     /// The application looks at a question with this serial.
+    Auth(u64),
     Login(u64),
     Open(u64, Option<u64>),
     Chunk(u64, Box<Outgoing>),
@@ -124,6 +132,7 @@ impl Server {
             skipping: false,
             errors: 0,
             failed_logins: 0,
+            offer: Offer::None,
             stopping: false,
             closing: false,
             tls: false,
@@ -145,6 +154,10 @@ impl Server {
         if serial != ticket.serial() {
             return;
         }
+        self.settle_login(admission);
+    }
+
+    fn settle_login(&mut self, admission: Admission) {
         self.answer_given();
         match admission {
             Admission::Accept(listing) => {
@@ -246,9 +259,11 @@ impl Server {
         }
         match &mut self.job {
             Job::StartTls => self.start_tls_step(),
-            Job::Login(_) | Job::Open(..) | Job::Chunk(..) | Job::Update(_) => Some(Action::Wait),
+            Job::Login(_) | Job::Auth(_) | Job::Open(..) | Job::Chunk(..) | Job::Update(_) => {
+                Some(Action::Wait)
+            }
             _ if self.wire.output_full() => Some(Action::Write),
-            Job::Idle if self.stopping => {
+            Job::Idle | Job::AuthLine if self.stopping => {
                 self.refuse(&Refusal::new(
                     Some(super::Code::SysTemp),
                     "the server is shutting down",
@@ -257,6 +272,7 @@ impl Server {
                 None
             }
             Job::Idle => self.read_command(),
+            Job::AuthLine => self.auth_line(),
             Job::Scan(..) => {
                 self.scan();
                 None
@@ -352,9 +368,11 @@ impl Machine for Server {
     fn deadline(&self) -> Option<Mono> {
         let timeouts = &self.config.timeouts;
         match self.job {
-            Job::Login(_) | Job::Open(..) | Job::Chunk(..) | Job::Update(_) => return None,
+            Job::Login(_) | Job::Auth(_) | Job::Open(..) | Job::Chunk(..) | Job::Update(_) => {
+                return None;
+            }
             _ if self.closing => return None,
-            Job::Idle | Job::Scan(..) | Job::Send(_) | Job::StartTls => {}
+            Job::Idle | Job::AuthLine | Job::Scan(..) | Job::Send(_) | Job::StartTls => {}
         }
         let idle = self.active + timeouts.idle;
         Some(match self.phase {

@@ -59,6 +59,7 @@ impl Server {
             self.wire.reset_input();
             self.job = Job::Idle;
             self.tls_news = true;
+            self.offer = crate::sasl::Offer::None;
         } else if self.wire.received() > 0 {
             return;
         }

@@ -1,4 +1,4 @@
-//! MAIL: the reverse-path and its parameters (RFC 5321 §4.1.1.2, RFC 1870, RFC 6152, RFC 6531, RFC 3461).
+//! MAIL: the reverse-path and its parameters (RFC 5321 §4.1.1.2, RFC 1870, RFC 6152, RFC 6531, RFC 3461, RFC 4954).
 
 use super::xtext::is_xtext;
 use super::{BadCommand, Command, Offered, path};
@@ -73,6 +73,8 @@ pub(super) fn param(input: &[u8]) -> IResult<&[u8], Param<'_>> {
 struct Seen {
     params: MailParams,
     size: Option<u64>,
+    /// How long the value of AUTH is, which counts once.
+    submitter: Option<usize>,
 }
 
 impl Seen {
@@ -94,6 +96,11 @@ impl Seen {
             put(&mut self.params.ret, ret(param.value)?)
         } else if param.is(b"ENVID") && offered.dsn {
             put(&mut self.params.envid, envid(param.value)?)
+        } else if param.is(b"AUTH") && offered.auth {
+            // RFC 4954 §5: nobody's word is trusted here, so that it counts as AUTH=<>.
+            let value = param.value.filter(|v| *v == b"<>" || is_xtext(v, true));
+            let value = value.ok_or(BadCommand::ParameterMalformed)?;
+            put(&mut self.submitter, value.len())
         } else {
             Err(BadCommand::ParameterUnknown)
         }
@@ -221,13 +228,40 @@ mod tests {
     }
 
     #[test]
+    fn a_submitter_is_read_and_not_believed() {
+        let (params, _) = outcome("FROM:<a@b> AUTH=<>").unwrap();
+        assert_eq!(params, MailParams::default());
+        let table = [
+            (
+                "AUTH without value",
+                "FROM:<a@b> AUTH",
+                BadCommand::ParameterMalformed,
+            ),
+            (
+                "AUTH that is no xtext",
+                "FROM:<a@b> AUTH=a=b",
+                BadCommand::ParameterMalformed,
+            ),
+            (
+                "AUTH twice",
+                "FROM:<a@b> AUTH=<> AUTH=a@b",
+                BadCommand::ParameterTwice,
+            ),
+        ];
+        for (name, argument, wanted) in table {
+            assert_eq!(outcome(argument), Err(wanted), "{name}");
+        }
+    }
+
+    #[test]
     fn parameters_of_extensions_not_offered_are_unknown() {
         let offered = Offered {
             smtputf8: false,
             dsn: false,
+            auth: false,
             ..ALL
         };
-        for param in ["SMTPUTF8", "RET=FULL", "ENVID=x"] {
+        for param in ["SMTPUTF8", "RET=FULL", "ENVID=x", "AUTH=<>"] {
             let line = format!("FROM:<a@b> {param}");
             assert_eq!(
                 parse(line.as_bytes(), offered),

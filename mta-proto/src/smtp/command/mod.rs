@@ -1,5 +1,6 @@
 //! One command line as a server reads it (RFC 5321 §4.1.1).
 
+mod auth;
 mod bdat;
 mod hello;
 mod mail_params;
@@ -7,6 +8,7 @@ mod path;
 mod rcpt_params;
 mod xtext;
 
+use crate::sasl::Message;
 use bytes::Bytes;
 use mta_core::Address;
 use mta_core::envelope::{MailParams, RcptParams};
@@ -22,6 +24,7 @@ pub(crate) struct Offered {
     pub(crate) chunking: bool,
     pub(crate) dsn: bool,
     pub(crate) starttls: bool,
+    pub(crate) auth: bool,
 }
 
 /// A command that can be carried out, as far as its line tells.
@@ -51,6 +54,10 @@ pub(crate) enum Command {
     Help,
     Quit,
     StartTls,
+    Auth {
+        mechanism: Bytes,
+        initial: Option<Message>,
+    },
 }
 
 /// What is wrong with a command line; always the peer's fault, and permanent.
@@ -72,6 +79,8 @@ pub(crate) enum BadCommand {
     ParameterMalformed,
     ParameterTwice,
     NeedsSmtpUtf8,
+    /// What an exchange says is not base64.
+    Base64,
 }
 
 /// Reads a command line that stands without its CRLF.
@@ -102,6 +111,7 @@ pub(crate) fn parse(line: &[u8], offered: Offered) -> Result<Command, BadCommand
         b"RSET" => bare(argument, Command::Rset, "syntax: RSET"),
         b"QUIT" => bare(argument, Command::Quit, "syntax: QUIT"),
         b"STARTTLS" if offered.starttls => bare(argument, Command::StartTls, "syntax: STARTTLS"),
+        b"AUTH" if offered.auth => auth::parse(argument),
         b"NOOP" => Ok(Command::Noop),
         b"HELP" => Ok(Command::Help),
         b"VRFY" if argument.is_empty() => Err(BadCommand::Argument("syntax: VRFY string")),
@@ -142,6 +152,7 @@ mod tests {
         chunking: true,
         dsn: true,
         starttls: true,
+        auth: true,
     };
 
     #[test]
@@ -151,6 +162,7 @@ mod tests {
             chunking: false,
             dsn: false,
             starttls: false,
+            auth: false,
         };
         type Row = (
             &'static str,
@@ -196,6 +208,7 @@ mod tests {
                 none,
                 Err(BadCommand::Unimplemented),
             ),
+            ("no AUTH", b"AUTH X", none, Err(BadCommand::Unimplemented)),
             ("no TLS", b"STARTTLS", none, Err(BadCommand::Unimplemented)),
             ("VRFY", b"VRFY joe", ALL, Ok(Command::Vrfy)),
         ];

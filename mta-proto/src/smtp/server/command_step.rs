@@ -4,6 +4,7 @@ use super::questions::{Kind, Slot};
 use super::replies::{self, TlsPossible};
 use super::{AbortReason, Chunk, Event, Hail, LineEnds, Phase, Server, StartTls};
 use crate::Action;
+use crate::sasl::Offer;
 use crate::smtp::Reply;
 use crate::smtp::command::{self, BadCommand, Command, Offered};
 use bytes::{Buf, Bytes};
@@ -55,7 +56,7 @@ impl Server {
 
     /// Returns the length of the next line with its LF.
     fn find_line(&mut self) -> Option<usize> {
-        let limit = self.config.limits.command_line.max(512);
+        let limit = self.line_limit();
         let input = self.wire.input();
         let window = input.get(..input.len().min(limit)).unwrap_or_default();
         let fresh = window.get(self.scanned..).unwrap_or_default();
@@ -67,7 +68,7 @@ impl Server {
     }
 
     fn incomplete_line(&mut self) -> Option<Action<Event>> {
-        if self.wire.input().len() >= self.config.limits.command_line.max(512) {
+        if self.wire.input().len() >= self.line_limit() {
             if !self.open.is_empty() {
                 self.in_order = true;
                 return Some(Action::Wait);
@@ -114,6 +115,7 @@ impl Server {
             chunking: self.config.chunking,
             dsn: self.config.dsn,
             starttls: self.config.starttls != StartTls::Off,
+            auth: self.offer != Offer::None,
         };
         command::parse(line, offered)
     }
@@ -180,6 +182,7 @@ impl Server {
                 self.end(AbortReason::Quit);
             }
             Command::StartTls => self.start_tls(),
+            Command::Auth { .. } => return self.auth(command),
         }
         None
     }

@@ -111,6 +111,8 @@ pub struct Limits {
     /// Permanent failures since the last accepted message; then the session ends with 421. Zero
     /// sets no bound. A 452 for too many recipients counts only where as many again are tried.
     pub errors: u32,
+    /// Refused logins; then the session ends with 421. Zero sets no bound.
+    pub failed_logins: u32,
     /// Bytes of a refused message that are read for the sake of its reply, beyond `message_size`
     /// and counted from the message's start; then the reply comes early and the session ends. Zero
     /// sets no bound.
@@ -139,6 +141,7 @@ impl Default for Limits {
             recipients: 1000,
             message_size: 0,
             errors: 20,
+            failed_logins: 3,
             refused_size: 256 * 1024 * 1024,
             body_rate: 100,
             header_size: 256 * 1024,

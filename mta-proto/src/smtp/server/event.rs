@@ -1,6 +1,7 @@
 //! What a server session tells and asks, and how it is answered (RFC 5321 §4.1.1).
 
 use crate::Ticket;
+use crate::sasl::{AuthStep, Message};
 use crate::smtp::Reply;
 use bytes::Bytes;
 use mta_core::Address;
@@ -25,6 +26,25 @@ pub enum Event {
         /// Asks whether to go on.
         ticket: Ticket<Hello>,
     },
+    /// AUTH: somebody wants to say who it is. Answered by
+    /// [`Server::answer_auth`](super::Server::answer_auth).
+    Auth {
+        /// One of those that were offered, as they were spelt there.
+        mechanism: &'static str,
+        /// What it says along with that.
+        initial: Option<Message>,
+        /// Asks how to go on.
+        ticket: Ticket<AuthStep>,
+    },
+    /// What the client said to a challenge; answered in the same way.
+    AuthResponse {
+        /// Decoded.
+        message: Message,
+        /// Asks how to go on.
+        ticket: Ticket<AuthStep>,
+    },
+    /// The exchange under way is over without an outcome: drop it.
+    AuthCancelled,
     /// MAIL: a transaction wants to begin.
     Mail {
         /// The reverse-path.

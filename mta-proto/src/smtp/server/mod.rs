@@ -8,6 +8,7 @@
 //! ```
 //! The machine knows the protocol and nothing else: who may send what to whom is asked.
 
+mod auth;
 mod command_step;
 mod config;
 mod event;
@@ -17,16 +18,20 @@ mod message_step;
 mod questions;
 mod replies;
 
+pub use auth::AuthVerdict;
 pub use config::{Config, Limits, LineEnds, Newline, StartTls, Timeouts};
 pub use event::{
     AbortReason, Commit, DataStart, Event, Greeting, Hello, Mail, Question, Rcpt, Verdict,
 };
 
+use crate::sasl::Offer;
 use crate::smtp::Reply;
 use crate::{Action, Machine, Wire};
+use auth::Login;
 use message::Message;
 use mta_core::Mono;
 use questions::{Kind, Slot};
+use replies::TlsPossible;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -70,6 +75,9 @@ pub struct Server {
     /// Ends the session between two commands.
     closing: Option<Reply>,
     errors: u32,
+    failed_logins: u32,
+    offer: Offer,
+    login: Login,
     /// How much of the input is known to hold no LF.
     scanned: usize,
     /// The next command must wait until no question is open.
@@ -107,6 +115,8 @@ enum Phase {
     Data,
     /// Within a chunk.
     Chunk(Chunk),
+    /// Within an exchange of AUTH.
+    Auth,
     /// 220 for STARTTLS is on its way.
     StartTls,
     /// Nothing more happens.
@@ -169,6 +179,9 @@ impl Server {
             abort: None,
             closing: None,
             errors: 0,
+            failed_logins: 0,
+            offer: Offer::None,
+            login: Login::Nobody,
             scanned: 0,
             in_order: false,
             unwelcome: false,
@@ -236,6 +249,7 @@ impl Server {
             Phase::Overlong => self.overlong_step(),
             Phase::Data => self.data_step(),
             Phase::Chunk(_) => self.chunk_step(),
+            Phase::Auth => self.auth_step(),
             Phase::StartTls => self.start_tls_step(),
             Phase::Start | Phase::Closed => None,
         }
@@ -393,6 +407,8 @@ impl Machine for Server {
                 self.tls = true;
                 self.tls_news = true;
                 self.hail = None;
+                self.offer = Offer::None;
+                self.login = Login::Nobody;
                 self.scanned = 0;
                 self.since = now;
             }

@@ -1,10 +1,12 @@
 //! Questions that wait for an answer, and what an answer does; replies leave in command order
 //! (RFC 2920 §3.2, RFC 5321 §4.3.2).
 
+use super::auth::Login;
 use super::event::{AbortReason, Question, Verdict};
 use super::replies::{self, TlsPossible};
 use super::{Hail, Message, Phase, Server, StartTls, Transaction};
 use crate::Ticket;
+use crate::sasl::Offer;
 use crate::smtp::Reply;
 
 /// One question, in command order.
@@ -19,6 +21,10 @@ impl Slot {
     pub(super) const fn is_rcpt(&self) -> bool {
         matches!(self.kind, Kind::Rcpt)
     }
+
+    pub(super) const fn is_auth(&self, serial: u64) -> bool {
+        matches!(self.kind, Kind::Auth) && self.serial == serial
+    }
 }
 
 /// What is asked, with what carrying out the answer needs.
@@ -31,6 +37,7 @@ pub(super) enum Kind {
     Data,
     FirstChunk,
     Commit,
+    Auth,
 }
 
 impl Server {
@@ -48,7 +55,7 @@ impl Server {
         self.application_spoke = true;
     }
 
-    pub(super) fn ask<K: Question>(&mut self, kind: Kind) -> Ticket<K> {
+    pub(super) fn ask<K>(&mut self, kind: Kind) -> Ticket<K> {
         self.serial += 1;
         self.open.push_back(Slot {
             serial: self.serial,
@@ -109,6 +116,8 @@ impl Server {
                 self.useful = self.now;
                 replies::OK
             }
+            // Answered in its own way.
+            Kind::Auth => return,
         };
         self.reply(&own.unwrap_or(default));
     }
@@ -117,12 +126,20 @@ impl Server {
         let reply = match (hail, own) {
             (Hail::Ehlo, own) => {
                 let first = own.as_ref().map_or(&*self.config.greeting, Reply::text);
-                replies::ehlo(&self.config, first, self.tls_possible())
+                replies::ehlo(&self.config, first, self.tls_possible(), &self.offer_now())
             }
             (Hail::Helo, Some(own)) => own,
             (Hail::Helo, None) => replies::helo(&self.config),
         };
         self.reply(&reply);
+    }
+
+    /// Nobody logs in twice.
+    fn offer_now(&self) -> Offer {
+        match self.login {
+            Login::Nobody => self.offer.clone(),
+            Login::Done => Offer::None,
+        }
     }
 
     pub(super) fn tls_possible(&self) -> TlsPossible {

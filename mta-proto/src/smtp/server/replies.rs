@@ -2,6 +2,7 @@
 
 use super::config::Config;
 use super::event::AbortReason;
+use crate::sasl::Offer;
 use crate::smtp::command::BadCommand;
 use crate::smtp::{Enhanced, Reply};
 
@@ -38,6 +39,14 @@ replies! {
     NUL = 554 (6, 0) "the message holds a NUL byte";
     NEEDS_SMTPUTF8 = 553 (6, 7) "an address that is not ASCII needs the parameter SMTPUTF8";
     NOT_HTTP = 500 (5, 2) "this is SMTP and not HTTP; closing";
+    AUTHENTICATED = 235 (7, 0) "welcome";
+    LOGGED_IN = 503 (5, 1) "you are logged in already";
+    AUTH_IN_TRANSACTION = 503 (5, 1) "a transaction is open; log in before MAIL";
+    EHLO_FIRST = 503 (5, 1) "EHLO first";
+    TLS_FIRST = 538 (7, 11) "logins are encrypted here; send STARTTLS first";
+    NO_SUCH_MECHANISM = 504 (5, 4) "that mechanism is not offered; see the reply to EHLO";
+    AUTH_CANCELLED = 501 (7, 0) "the login was cancelled";
+    TOO_MANY_LOGINS = 421 (7, 0) "too many failed logins, closing";
     TIMEOUT = 421 (4, 2) "timeout, closing";
     TOO_MANY_ERRORS = 421 (7, 0) "too many errors, closing";
 }
@@ -57,7 +66,7 @@ pub(super) fn helo(config: &Config) -> Reply {
 }
 
 /// 250 for EHLO: one line for each extension behind `first` (RFC 5321 §4.1.1.1).
-pub(super) fn ehlo(config: &Config, first: &str, tls_possible: TlsPossible) -> Reply {
+pub(super) fn ehlo(config: &Config, first: &str, tls_possible: TlsPossible, auth: &Offer) -> Reply {
     let first = first.lines().next().unwrap_or_default();
     let mut text = format!("{first}\nPIPELINING\n8BITMIME\nENHANCEDSTATUSCODES\nSIZE");
     if config.limits.message_size > 0 {
@@ -72,6 +81,9 @@ pub(super) fn ehlo(config: &Config, first: &str, tls_possible: TlsPossible) -> R
         if offered {
             text.push_str(line);
         }
+    }
+    if let Some(mechanisms) = auth.list() {
+        text.push_str(&format!("\nAUTH {mechanisms}"));
     }
     text.push_str("\nHELP");
     Reply::new(250, text)
@@ -115,6 +127,7 @@ pub(super) fn bad_command(bad: BadCommand) -> Reply {
         BadCommand::ParameterUnknown => (555, 5, 4, "parameter not recognized or not implemented"),
         BadCommand::ParameterMalformed => (501, 5, 4, "parameter value malformed"),
         BadCommand::ParameterTwice => (501, 5, 4, "parameter given twice"),
+        BadCommand::Base64 => (501, 5, 2, "expected base64"),
         BadCommand::NeedsSmtpUtf8 => return NEEDS_SMTPUTF8,
     };
     Reply::fixed(code, text).with(Enhanced::new(subject, detail))

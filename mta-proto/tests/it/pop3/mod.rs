@@ -1,5 +1,6 @@
 //! The POP3 server in transcripts, fed whole, byte by byte and cut at random (RFC 1939, RFC 2449).
 
+mod auth;
 mod kit;
 mod limits;
 mod start_tls;

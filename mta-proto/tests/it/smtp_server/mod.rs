@@ -1,5 +1,6 @@
 //! The SMTP server session, judged from outside (RFC 5321).
 
+mod auth;
 mod hostile;
 mod look_ahead;
 mod model;
