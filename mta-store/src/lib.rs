@@ -16,3 +16,4 @@ pub mod log;
 pub mod maildir;
 pub mod mbox;
 pub mod queue;
+pub mod store;
