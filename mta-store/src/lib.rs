@@ -11,6 +11,7 @@ pub mod cdb_file;
 pub mod cdb_writer;
 pub mod control_dir;
 pub mod dir_syncs;
+pub mod door;
 pub mod files;
 pub mod log;
 pub mod maildir;
