@@ -10,9 +10,10 @@ use mta_core::ports::spool::MessageId;
 use mta_core::queue::{Action, Loaded, PerChannel, Preprocessed, Step, Trouble, attach};
 use mta_core::rewrite::{Channel, Routing};
 use mta_store::files::RealFiles;
-use mta_store::queue::{Queue, QueueError};
+use mta_store::queue::QueueError;
+use mta_store::store::Store;
 
-type Files = Queue<RealFiles>;
+type Files = Store<RealFiles>;
 
 impl Engine {
     /// Begins one step; its answer comes as news.
@@ -79,10 +80,8 @@ impl Engine {
     }
 
     fn preprocess(&self, step: Step, id: MessageId) {
-        let snapshot = self.server.snapshot();
         let work = move |queue: &Files| {
-            let routing = &snapshot.controls.routing;
-            let found = queue.preprocess(id, Clock::unix(), &mut |to| routing.route(to))?;
+            let found = queue.preprocess(id, Clock::unix())?;
             Ok(Preprocessed {
                 birth: found.birth,
                 size: found.size,
@@ -159,7 +158,7 @@ impl Engine {
         work: impl FnOnce(&Files) -> Result<T, QueueError> + Send + 'static,
         answer: impl FnOnce(Result<T, Trouble>) -> Answer + Send + 'static,
     ) {
-        let (queue, tell) = (self.server.queue.clone(), self.tell.clone());
+        let (queue, tell) = (self.server.store.clone(), self.tell.clone());
         let pool = self.server.pools.queue.clone();
         tokio::spawn(async move {
             let done = pool.run(move || work(&queue).map_err(|error| trouble(&queue, id, error)));
@@ -180,7 +179,10 @@ fn load(
     let sender = queue.info(id)?.sender;
     let mut pending = queue.pending(id, channel)?;
     let params = queue.params(id)?;
-    attach(&mut pending, &params.recipients, routing);
+    if queue.as_log().is_none() {
+        // A log keeps them with each recipient.
+        attach(&mut pending, &params.recipients, routing);
+    }
     for one in &mut pending {
         one.warned = params.warned.contains(&(channel, one.offset));
     }
