@@ -9,6 +9,7 @@
 mod bad_input;
 mod crash;
 mod exhaustion;
+mod installation;
 mod paths;
 mod pop3_clients;
 mod power_loss;
