@@ -17,6 +17,7 @@ mod qmail_agreement;
 mod qmail_network;
 mod relay;
 mod smtp_clients;
+mod tls_clients;
 
 /// The path of a tool, or the end of the test with the reason noted.
 #[macro_export]
