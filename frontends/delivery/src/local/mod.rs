@@ -16,6 +16,7 @@ pub mod capture;
 mod in_memory;
 mod mailbox;
 mod program;
+mod quota;
 pub mod script;
 pub mod vdelivermail;
 mod work;
