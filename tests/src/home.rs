@@ -170,8 +170,7 @@ impl Home {
 }
 
 /// The program under test, beside the running test; built where it is not there yet.
-#[must_use]
-pub fn mtad_binary() -> PathBuf {
+pub(crate) fn mtad_binary() -> PathBuf {
     binary("mtad")
 }
 

@@ -91,11 +91,7 @@ impl Mtad {
         this
     }
 
-    /// Where a service listens, by its name in `listening NAME ADDRESS`.
-    ///
-    /// # Panics
-    /// Panics with its log where it ends or says nothing within a minute.
-    pub fn listening(&mut self, service: &str) -> SocketAddr {
+    fn listening(&mut self, service: &str) -> SocketAddr {
         let prefix = format!("listening {service} ");
         let log = Arc::clone(&self.log);
         let child = &mut self.child;

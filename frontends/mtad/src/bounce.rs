@@ -8,8 +8,7 @@ use mta_core::ports::spool::MessageId;
 use mta_core::received::{Invoked, queue as received};
 use mta_core::{Address, Unix};
 use mta_store::files::RealFiles;
-use mta_store::queue::{Message, Origin, QueueError};
-use mta_store::store::Store;
+use mta_store::queue::{Message, Origin, Queue, QueueError};
 use std::io;
 
 /// Bytes of the message that are in memory at a time.
@@ -33,7 +32,7 @@ pub struct Bounced {
 /// # Errors
 /// Fails where the queue does; nothing is queued then.
 pub fn send(
-    queue: &Store<RealFiles>,
+    queue: &Queue<RealFiles>,
     snapshot: &Snapshot,
     origin: Origin,
     bounced: &Bounced,
@@ -61,7 +60,7 @@ pub fn send(
 /// # Errors
 /// Fails where the queue does; nothing is queued then.
 pub fn notify(
-    queue: &Store<RealFiles>,
+    queue: &Queue<RealFiles>,
     (snapshot, origin): (&Snapshot, Origin),
     about: &Bounced,
     (notices, until): (&[Notice], Unix),
@@ -82,7 +81,7 @@ pub fn notify(
 
 /// Composes a report about a message and queues it.
 fn report(
-    queue: &Store<RealFiles>,
+    queue: &Queue<RealFiles>,
     (snapshot, origin): (&Snapshot, Origin),
     about: &Bounced,
     now: Unix,
@@ -99,7 +98,7 @@ fn report(
     let message = queue.open_message(id)?;
     let trouble = |source: io::Error| QueueError::Io {
         doing: "read",
-        path: queue.place(id),
+        path: queue.layout().mess(id),
         source,
     };
     let mut scan = Scan::default();

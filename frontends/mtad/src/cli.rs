@@ -41,6 +41,12 @@ pub enum Command {
         /// The recipient.
         address: String,
     },
+    /// Tell a message's whole story: who sent it, which lines decided, every attempt and its answer,
+    /// what comes next.
+    Why {
+        /// The message's number.
+        id: u64,
+    },
     /// Judge the configuration: file, line and what was expected.
     Check,
     /// One delivery as another account; the server run by root calls itself so.

@@ -5,9 +5,10 @@ use crate::cli::Serve;
 use crate::config::{Config, Dns, Limits};
 use crate::engine::{Engine, News, Parts};
 use crate::home::Home;
+use crate::journal::Journal;
 use crate::listen::{self, Bound, Entry, Gate, Service};
 use crate::local::{self, HomeDirectory, Local};
-use crate::log::Log;
+use crate::log::{self, Log};
 use crate::pop3_service::InUse;
 use crate::privileges::{self, Privileges};
 use crate::remote::Remote;
@@ -15,12 +16,12 @@ use crate::server::{self, Pools, Server};
 use crate::signals::Signals;
 use crate::stop::{Phase, Stop, Stopper};
 use crate::tls::{self, Tls};
-use crate::{Failure, pop3_service, qmail_service, smtp_service, spools, watch};
+use crate::{Failure, pop3_service, qmail_service, smtp_service, watch};
 use driver::{Budget, Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
 use mta_core::control::Controls;
+use mta_core::queue::{PerChannel, Recovered};
 use mta_store::files::RealFiles;
-use mta_store::queue::{Origin, Queue, QueueError};
-use mta_store::store::Store;
+use mta_store::queue::{Origin, Queue, QueueError, Standing};
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
@@ -86,15 +87,22 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     fit_sessions(&mut config.limits);
     server::tell(&findings);
     snapshot.tls.tell();
-    let snapshot = Arc::new(RwLock::new(Arc::new(snapshot)));
-    let opened = spools::open(&queue, &snapshot)?;
-    let runtime = runtime()?;
+    let keeper = Journal::start(&home.queue(), config.limits.journal)
+        .map_err(|error| Failure::temporary(format!("unable to start the journal: {error}")))?;
+    let standing = recover(&queue)?;
+    let held = queue
+        .held()
+        .map_err(|error| Failure::temporary(format!("unable to see what is held: {error}")))?;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::temporary(format!("unable to start: {error}")))?;
     let (stopper, stop) = Stopper::new();
     let (tell, news) = unbounded_channel();
     let pools = pools(&config)?;
     let running = runtime.block_on(async {
-        let spools = (queue, opened.store);
-        let (server, local) = assemble(home, config, spools, pools, snapshot, stop, &tell)?;
+        let kept = (queue, pools, keeper.journal());
+        let (server, local) = assemble(home, config, kept, snapshot, stop, &tell)?;
         let remote = remote(&server)?;
         let parts = Parts {
             server: Arc::clone(&server),
@@ -105,8 +113,7 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
             tell: tell.clone(),
         };
         let signals = Signals::catch()?;
-        let engine =
-            tokio::spawn(Engine::new(parts, opened.standing, &opened.held).run(server.stop()));
+        let engine = tokio::spawn(Engine::new(parts, standing, &held).run(server.stop()));
         watch::start(&server, &tell)?;
         tls::watch(&server, &tell);
         let gates = open(&server, listeners, out)?;
@@ -115,18 +122,10 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
         Ok::<_, Failure>(())
     });
     runtime.shutdown_timeout(LAST_STEPS);
-    // What waits to be written is written before anybody else may drain the queue.
-    drop(opened.writer);
+    drop(keeper);
     drop(drainer);
     drop(log);
     running
-}
-
-fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
-    tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::temporary(format!("unable to start: {error}")))
 }
 
 /// mtad.toml, and the command line over it.
@@ -165,7 +164,7 @@ fn settings(home: &Home, arguments: &Serve) -> Result<Config, Failure> {
     }
 }
 
-pub(crate) fn origin() -> Origin {
+fn origin() -> Origin {
     Origin {
         pid: std::process::id(),
         uid: nix::unistd::getuid().as_raw(),
@@ -227,12 +226,38 @@ fn pools(config: &Config) -> Result<Pools, Failure> {
     })
 }
 
+/// Takes stock of the queue, and says what was broken.
+fn recover(queue: &Queue<RealFiles>) -> Result<Vec<Recovered>, Failure> {
+    let found = queue
+        .recover()
+        .map_err(|error| Failure::temporary(format!("unable to read the queue: {error}")))?;
+    for one in &found.quarantined {
+        log::put_aside(one);
+    }
+    for path in &found.mended {
+        tracing::warn!("mended what was damaged: {}", path.display());
+    }
+    for path in &found.removed {
+        tracing::info!("removed what a crash left: {}", path.display());
+    }
+    for said in &found.failed {
+        tracing::warn!("{said}");
+    }
+    let known = |one: Standing| Recovered {
+        id: one.id,
+        birth: one.birth,
+        sender: one.sender,
+        next: PerChannel::new(one.local, one.remote),
+        bounced: one.bounce,
+    };
+    Ok(found.standing.into_iter().map(known).collect())
+}
+
 fn assemble(
     home: Home,
     config: Config,
-    (queue, store): (Queue<RealFiles>, Store<RealFiles>),
-    pools: Pools,
-    snapshot: Arc<RwLock<Arc<server::Snapshot>>>,
+    (queue, pools, journal): (Queue<RealFiles>, Pools, Journal),
+    snapshot: server::Snapshot,
     stop: Stop,
     tell: &UnboundedSender<News>,
 ) -> Result<(Arc<Server>, Arc<Local>), Failure> {
@@ -246,7 +271,7 @@ fn assemble(
     };
     let local = Local::new(
         home.clone(),
-        store.clone(),
+        queue.clone(),
         Arc::clone(&accounts),
         origin(),
         local::Settings {
@@ -256,7 +281,7 @@ fn assemble(
         found(tell),
     );
     let local = Arc::new(local);
-    let spool = QueueSpool::builder(store.clone(), pools.sessions.clone(), origin())
+    let spool = QueueSpool::builder(queue.clone(), pools.sessions.clone(), origin())
         .on_queued(found(tell))
         .budget(config.limits.store_bytes)
         .build();
@@ -272,12 +297,12 @@ fn assemble(
         authenticator: Arc::new(Logins::new(Arc::clone(&accounts), pools.logins.clone())),
         clock: Clock::start(),
         incoming: Budget::new(config.limits.incoming_bytes),
-        snapshot,
+        snapshot: RwLock::new(Arc::new(snapshot)),
         home,
         config,
         queue,
-        store,
         pools,
+        journal,
         accounts,
         stop,
     };

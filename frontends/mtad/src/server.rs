@@ -4,6 +4,7 @@ use crate::Failure;
 use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::home::Home;
+use crate::journal::Journal;
 use crate::stop::Stop;
 use crate::tls::Tls;
 use driver::{Budget, Clock, StorePool};
@@ -16,7 +17,6 @@ use mta_proto::{pop3, qmqp, qmtp};
 use mta_store::control_dir::ControlDir;
 use mta_store::files::RealFiles;
 use mta_store::queue::Queue;
-use mta_store::store::Store;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -62,21 +62,21 @@ pub struct Server {
     pub home: Home,
     /// mtad.toml and the command line.
     pub config: Config,
-    /// The queue in qmail's layout, through which other programs hand messages in.
+    /// The queue.
     pub queue: Queue<RealFiles>,
-    /// Where messages are kept until they are delivered: that queue itself, or a log.
-    pub store: Store<RealFiles>,
     /// Store threads.
     pub pools: Pools,
     /// The accounts of virtual domains.
     pub accounts: Arc<Accounts>,
     /// Our addresses besides loopback.
     pub own_addresses: Vec<IpAddr>,
+    /// What happened to each message.
+    pub journal: Journal,
     pub(crate) spool: Arc<dyn Spool>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) clock: Clock,
-    pub(crate) snapshot: Arc<RwLock<Arc<Snapshot>>>,
+    pub(crate) snapshot: RwLock<Arc<Snapshot>>,
     /// What clients' bodies may take of memory together.
     pub(crate) incoming: Budget,
     pub(crate) stop: Stop,

@@ -14,7 +14,6 @@ mod controls;
 mod descriptor;
 mod failure;
 mod injection;
-mod install;
 mod io;
 mod net;
 mod options;
@@ -27,7 +26,7 @@ mod words;
 
 pub use io::{Environment, Io};
 pub use programs::NAMES;
-pub use start::{main, queue};
+pub use start::main;
 
 use applet::Exit;
 use failure::Failure;

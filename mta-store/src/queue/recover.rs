@@ -281,15 +281,7 @@ impl<F: Files> Queue<F> {
         self.put_aside(&[path.to_path_buf()], &reason).map(Some)
     }
 
-    /// Returns when the recipients of a channel are tried next; `None` where it has none.
-    ///
-    /// # Errors
-    /// Fails where the system does not let us look.
-    pub fn next_attempt(
-        &self,
-        id: MessageId,
-        channel: Channel,
-    ) -> Result<Option<Unix>, QueueError> {
+    fn next_attempt(&self, id: MessageId, channel: Channel) -> Result<Option<Unix>, QueueError> {
         let path = self.paths().channel(id, channel);
         match self.files().stat(&path) {
             Ok(stat) => Ok(Some(stat.mtime)),

@@ -274,8 +274,8 @@ fn one_sync_serves_all_who_wait() {
         let mut draft = log.begin(Origin { pid: 1, uid: 1 });
         draft.write(format!("letter {n}\n").as_bytes()).unwrap();
         let told = told.clone();
-        let tell = move |done: Result<MessageId, QueueError>| told.send(done.unwrap()).unwrap();
-        draft.submit(&to("a@local"), NOW, &mut route, tell);
+        let tell = move |done: std::io::Result<MessageId>| told.send(done.unwrap()).unwrap();
+        draft.submit(&to("a@local"), NOW, &mut route, tell).unwrap();
     }
     let before = disk.calls();
     assert!(tells.try_recv().is_err(), "nobody has written yet");

@@ -13,16 +13,13 @@
 
 mod assigned;
 pub mod capture;
-mod in_memory;
 mod mailbox;
 mod program;
-mod quota;
 pub mod script;
 pub mod vdelivermail;
 mod work;
 
 pub use assigned::Assigned;
-pub use in_memory::in_memory;
 pub use program::Output;
 pub use work::{Done, Forward, Work};
 

@@ -4,12 +4,12 @@ mod ask;
 mod check;
 mod domain;
 mod init;
-mod instcheck;
 mod orders;
 mod password;
 mod queue;
 mod route;
 mod user;
+mod why;
 
 use crate::Failure;
 use crate::cli::{Cli, Command, Serve};
@@ -39,6 +39,7 @@ pub fn run(
         Command::User(what) => user::run(&home.existing()?, what, out)?,
         Command::Queue(what) => queue::run(&home.existing()?, what, out)?,
         Command::Route { address } => code = route::run(&home.existing()?, address, out)?,
+        Command::Why { id } => why::run(&home.existing()?, *id, out)?,
         Command::Check => code = check::run(&home.existing()?, out)?,
         Command::Deliver { words } => as_user::run(home, words, out)?,
     }

@@ -5,6 +5,7 @@ use super::orders;
 use crate::Failure;
 use crate::cli::Queue as Command;
 use crate::home::Home;
+use crate::journal;
 use crate::requests::Request;
 use driver::Clock;
 use mta_core::log::Filtered;
@@ -23,7 +24,7 @@ const PIECE: usize = 32 * 1024;
 pub(super) fn run(home: &Home, what: &Command, out: &mut dyn Write) -> Result<(), Failure> {
     let queue = ask::queue(home)?;
     match what {
-        Command::List => list(&queue, out),
+        Command::List => list(home, &queue, out),
         Command::Show { id } => show(&queue, MessageId(*id), out),
         Command::Retry { id } => retry(home, &queue, id.map(MessageId)),
         Command::Remove { id } => remove(home, &queue, MessageId(*id), out),
@@ -34,14 +35,20 @@ pub(super) fn run(home: &Home, what: &Command, out: &mut dyn Write) -> Result<()
     }
 }
 
-fn list(queue: &Queue<RealFiles>, out: &mut dyn Write) -> Result<(), Failure> {
+fn list(home: &Home, queue: &Queue<RealFiles>, out: &mut dyn Write) -> Result<(), Failure> {
+    let reasons = journal::last_reasons(&home.queue())
+        .map_err(|error| Failure::file("read the journal in", &home.queue(), &error))?;
     for id in preprocessed(queue)? {
         match describe(queue, id, out) {
             // It went away between the listing and the look.
             Err(Trouble::Queue(error)) if error.is_missing() => {}
             Err(Trouble::Queue(error)) => writeln!(out, "warning: trouble with #{id}: {error}")?,
             Err(Trouble::Output(error)) => return Err(error.into()),
-            Ok(()) => {}
+            Ok(()) => {
+                if let Some(reason) = reasons.get(&id) {
+                    writeln!(out, "\tlast\t{reason}")?;
+                }
+            }
         }
     }
     for id in queue.todo().map_err(ask::failure)? {
@@ -226,6 +233,22 @@ fn read(path: &Path) -> io::Result<Vec<u8>> {
         .take(TODO_MAX)
         .read_to_end(&mut all)?;
     Ok(all)
+}
+
+/// Writes the lines of a message in whatever state; false where there is none.
+pub(super) fn state(
+    queue: &Queue<RealFiles>,
+    id: MessageId,
+    out: &mut dyn Write,
+) -> Result<bool, Failure> {
+    if !exists(queue, id)? {
+        return Ok(false);
+    }
+    match describe(queue, id, out) {
+        Err(Trouble::Queue(error)) if error.is_missing() => describe_todo(queue, id, out)?,
+        other => other?,
+    }
+    Ok(true)
 }
 
 fn show(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Failure> {

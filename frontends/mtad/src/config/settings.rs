@@ -128,6 +128,8 @@ pub struct Limits {
     pub store_jobs: usize,
     /// Message bytes that wait for such a thread.
     pub store_bytes: usize,
+    /// Bytes of the journal that `mtad why` reads, in two files; 0 keeps none.
+    pub journal: u64,
 }
 
 /// Time limits in seconds.
@@ -227,6 +229,7 @@ impl Default for Limits {
             store_threads: 32,
             store_jobs: 1024,
             store_bytes: 16 * 1024 * 1024,
+            journal: 8 * 1024 * 1024,
         }
     }
 }
@@ -269,9 +272,15 @@ impl Config {
     /// Tells whether a client may send to anywhere.
     #[must_use]
     pub fn may_relay(&self, client: IpAddr) -> bool {
+        self.relay_rule(client).is_some()
+    }
+
+    /// The network of `relay_from` by which a client may send to anywhere.
+    #[must_use]
+    pub fn relay_rule(&self, client: IpAddr) -> Option<&Network> {
         self.relay_from
             .iter()
-            .any(|network| network.contains(client))
+            .find(|network| network.contains(client))
     }
 
     /// What the policy at RCPT wants to know beside the control files.

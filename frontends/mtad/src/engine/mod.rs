@@ -7,16 +7,19 @@
 //!                                  └────────────────────────────────────────────────────────┘
 //! ```
 
+mod attempt;
 mod news;
 mod steps;
 
 pub use news::{Answer, News};
 
+use crate::journal::Word;
 use crate::local::{Job, Local};
 use crate::remote::Remote;
 use crate::requests::Request;
 use crate::server::Server;
 use crate::stop::{Phase, Stop};
+use attempt::Attempt;
 use driver::Clock;
 use mta_core::envelope::Recipient;
 use mta_core::ports::spool::MessageId;
@@ -167,22 +170,33 @@ impl Engine {
                 self.manager.retry(id, Clock::unix());
             }
             Request::Remove(id) => {
+                self.ordered(id, "removed by an administrator");
                 if !self.manager.remove(id) {
                     self.removing.insert(id);
                     self.manager.found(id);
                 }
             }
-            Request::Hold(id) => self.hold(id),
+            Request::Hold(id) => {
+                self.ordered(id, "held by an administrator");
+                self.hold(id);
+            }
             Request::Release(id) => {
+                self.ordered(id, "released by an administrator");
                 self.holding.remove(&id);
                 self.manager.release(id, Clock::unix());
             }
             Request::Reroute(id) => {
+                self.ordered(id, "given another way by an administrator");
                 self.manager.retry(id, Clock::unix());
             }
             Request::Forget => self.remote.forget(),
             Request::Reload => {}
         }
+    }
+
+    fn ordered(&self, id: MessageId, text: &str) {
+        let journal = &self.server.journal;
+        journal.note(Clock::unix(), id, Word::Ordered, text);
     }
 
     /// Holds a message, as soon as the manager knows it.
@@ -204,13 +218,17 @@ impl Engine {
     fn deliver(&self, delivery: Delivery) {
         let tell = self.tell.clone();
         let number = delivery.delivery;
-        let done = move |reports| {
+        let attempt = Attempt::of(&delivery);
+        let journal = self.server.journal.clone();
+        let done = move |reports: Vec<Report>| {
+            attempt.note(&journal, &reports);
             // The engine ends only when nothing is under way.
             let _ = tell.send(News::Answer(Answer::Delivered(number, reports)));
         };
         match delivery.channel {
             Channel::Local => {
                 let local = Arc::clone(&self.local);
+                let journal = self.server.journal.clone();
                 let pool = self.server.pools.deliveries.clone();
                 let host =
                     String::from_utf8_lossy(&self.server.snapshot().controls.me).into_owned();
@@ -224,6 +242,10 @@ impl Engine {
                     let now = Clock::unix();
                     let reports = pool.run(move || {
                         let deliver = |to: Recipient| {
+                            if journal.is_kept() {
+                                let by = local.trace(&to.address).steps.join("; ");
+                                journal.note(now, id, Word::By, &by);
+                            }
                             let (sender, host) = (sender.clone(), host.clone());
                             let job = Job {
                                 id,

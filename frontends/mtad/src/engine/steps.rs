@@ -2,18 +2,20 @@
 
 use super::{Answer, Engine, News};
 use crate::bounce::{self, Bounced};
+use crate::journal::{Journal, Word};
 use crate::log;
 use driver::Clock;
-use mta_core::Unix;
 use mta_core::bounce::{Failure, Notice, record};
+use mta_core::date;
+use mta_core::log::Filtered;
 use mta_core::ports::spool::MessageId;
 use mta_core::queue::{Action, Loaded, PerChannel, Preprocessed, Step, Trouble, attach};
-use mta_core::rewrite::{Channel, Routing};
+use mta_core::rewrite::{Channel, Reason, Routed, Routing};
+use mta_core::{Address, Unix};
 use mta_store::files::RealFiles;
-use mta_store::queue::QueueError;
-use mta_store::store::Store;
+use mta_store::queue::{Queue, QueueError};
 
-type Files = Store<RealFiles>;
+type Files = Queue<RealFiles>;
 
 impl Engine {
     /// Begins one step; its answer comes as news.
@@ -58,19 +60,16 @@ impl Engine {
             Action::ClearBounce { step, id } => {
                 self.plain(step, id, move |queue| queue.clear_bounce(id))
             }
-            Action::Finish { step, id } => {
-                self.plain(step, id, move |queue| match queue.finish(id) {
-                    // An administrator's order leaves recipients that nobody delivered to.
-                    Err(QueueError::Unfinished { .. }) => queue.remove(id),
-                    other => other,
-                })
-            }
+            Action::Finish { step, id } => self.finish(step, id),
             Action::SetNextAttempt {
                 step,
                 id,
                 channel,
                 at,
             } => {
+                let text = format!("{} at {}", channel.name(), date::qmail(at));
+                let journal = &self.server.journal;
+                journal.note(Clock::unix(), id, Word::Next, &text);
                 self.plain(step, id, move |queue| {
                     queue.set_next_attempt(id, channel, at)
                 });
@@ -79,9 +78,47 @@ impl Engine {
         }
     }
 
+    fn finish(&self, step: Step, id: MessageId) {
+        let journal = self.server.journal.clone();
+        self.plain(step, id, move |queue| {
+            // Once it is gone its number may be given out again, and begin another story.
+            journal.note(Clock::unix(), id, Word::Ended, "it leaves the queue");
+            match queue.finish(id) {
+                // An administrator's order leaves recipients that nobody delivered to.
+                Err(QueueError::Unfinished { .. }) => queue.remove(id),
+                other => other,
+            }
+        });
+    }
+
     fn preprocess(&self, step: Step, id: MessageId) {
+        let snapshot = self.server.snapshot();
+        let journal = self.server.journal.clone();
         let work = move |queue: &Files| {
-            let found = queue.preprocess(id, Clock::unix())?;
+            let routing = &snapshot.controls.routing;
+            let now = Clock::unix();
+            let mut sorted = Vec::new();
+            let found = queue.preprocess(id, now, &mut |to| {
+                if !journal.is_kept() || sorted.len() >= SORTED_MAX {
+                    return routing.route(to);
+                }
+                let (routed, reasons) = routing.explain(to);
+                sorted.push(sentence(to, &routed, &reasons));
+                routed
+            })?;
+            let sender = Filtered(found.sender.as_bytes());
+            let (size, local, remote) = (found.size, found.local, found.remote);
+            let whence = match (found.uid, found.pid) {
+                (Some(uid), Some(pid)) => format!("by uid {uid}, process {pid}"),
+                _ => "by an unknown process".to_owned(),
+            };
+            let text = format!(
+                "queued {whence}: <{sender}>, {size} bytes, recipients {local} local {remote} remote"
+            );
+            journal.note(now, id, Word::New, &text);
+            for text in &sorted {
+                journal.note(now, id, Word::Sorted, text);
+            }
             Ok(Preprocessed {
                 birth: found.birth,
                 size: found.size,
@@ -111,10 +148,12 @@ impl Engine {
 
     fn send_bounce(&self, step: Step, bounced: Bounced) {
         let (snapshot, origin) = (self.server.snapshot(), self.origin);
+        let journal = self.server.journal.clone();
         let tell = self.tell.clone();
         let id = bounced.id;
         let work = move |queue: &Files| {
             let sent = bounce::send(queue, &snapshot, origin, &bounced, Clock::unix())?;
+            told(&journal, bounced.id, sent, "a bounce");
             if let Some(id) = sent {
                 let _ = tell.send(News::Found(id));
             }
@@ -126,6 +165,7 @@ impl Engine {
     /// Keeps whom a delay was told of before telling it: nobody is to hear of it twice.
     fn notify(&self, step: Step, about: Bounced, until: Unix, notices: Vec<Notice>) {
         let (snapshot, origin) = (self.server.snapshot(), self.origin);
+        let journal = self.server.journal.clone();
         let tell = self.tell.clone();
         self.plain(step, about.id, move |queue| {
             let delayed = notices.iter().filter(|one| one.told.is_delay());
@@ -135,6 +175,7 @@ impl Engine {
             }
             let now = Clock::unix();
             let sent = bounce::notify(queue, (&snapshot, origin), &about, (&notices, until), now)?;
+            told(&journal, about.id, sent, "a notice");
             if let Some(id) = sent {
                 let _ = tell.send(News::Found(id));
             }
@@ -158,7 +199,7 @@ impl Engine {
         work: impl FnOnce(&Files) -> Result<T, QueueError> + Send + 'static,
         answer: impl FnOnce(Result<T, Trouble>) -> Answer + Send + 'static,
     ) {
-        let (queue, tell) = (self.server.store.clone(), self.tell.clone());
+        let (queue, tell) = (self.server.queue.clone(), self.tell.clone());
         let pool = self.server.pools.queue.clone();
         tokio::spawn(async move {
             let done = pool.run(move || work(&queue).map_err(|error| trouble(&queue, id, error)));
@@ -170,6 +211,29 @@ impl Engine {
     }
 }
 
+/// Notes in both stories that a sender is told something.
+fn told(journal: &Journal, id: MessageId, sent: Option<MessageId>, what: &str) {
+    let now = Clock::unix();
+    match sent {
+        Some(other) => {
+            journal.note(now, id, Word::Told, &format!("{what} is msg {other}"));
+            journal.note(now, other, Word::Taken, &format!("{what} about msg {id}"));
+        }
+        None => journal.note(now, id, Word::Told, "nobody is to be told"),
+    }
+}
+
+/// How many recipients of one message the journal names when they are sorted.
+const SORTED_MAX: usize = 20;
+
+/// Says where a recipient goes and by which lines.
+fn sentence(to: &Address, routed: &Routed, reasons: &[Reason]) -> String {
+    let (to, address) = (Filtered(to.as_bytes()), Filtered(routed.address.as_bytes()));
+    let reasons: Vec<String> = reasons.iter().map(ToString::to_string).collect();
+    let channel = routed.channel.name();
+    format!("{to}: {}; so it is {channel} {address}", reasons.join("; "))
+}
+
 fn load(
     queue: &Files,
     routing: &Routing,
@@ -179,10 +243,7 @@ fn load(
     let sender = queue.info(id)?.sender;
     let mut pending = queue.pending(id, channel)?;
     let params = queue.params(id)?;
-    if queue.as_log().is_none() {
-        // A log keeps them with each recipient.
-        attach(&mut pending, &params.recipients, routing);
-    }
+    attach(&mut pending, &params.recipients, routing);
     for one in &mut pending {
         one.warned = params.warned.contains(&(channel, one.offset));
     }

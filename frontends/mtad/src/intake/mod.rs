@@ -8,12 +8,13 @@ mod refused;
 pub(crate) use connection::Connection;
 pub(crate) use refused::Refused;
 
+use crate::journal::Word;
 use crate::server::{Server, Snapshot};
 use bytes::Bytes;
 use driver::Clock;
 use mta_core::envelope::{MailParams, RcptParams, Recipient};
 use mta_core::log::{self, Filtered, Session};
-use mta_core::policy::Client;
+use mta_core::policy::{Client, Relay};
 use mta_core::ports::spool::{Incoming, MessageId, SpoolError};
 use mta_core::received::{self, HopCount, Invoked};
 use mta_core::{Address, Envelope};
@@ -272,6 +273,15 @@ impl Intake {
             State::Refused(refused) => return Err(refused),
             State::Envelope => return Err(Refused::TROUBLE),
         };
+        if let Taken::Queued(id) = taken {
+            let sender = Filtered(sender.as_bytes());
+            let text = format!(
+                "{}: <{sender}>, {recipients} recipients, {bytes} bytes",
+                self.whence()
+            );
+            let journal = &self.server.journal;
+            journal.note(Clock::unix(), id, Word::Taken, &text);
+        }
         let sender = sender.as_bytes();
         match taken {
             Taken::Queued(id) => tracing::info!(
@@ -296,6 +306,26 @@ impl Intake {
             ),
         }
         Ok(taken)
+    }
+
+    /// Who hands it over, and what allows that.
+    fn whence(&self) -> String {
+        let peer = self.connection.peer.ip().to_canonical();
+        let hello = self.hello.as_deref().unwrap_or_default();
+        let rule = match &self.connection.variables.relay {
+            Relay::Refused => "may send to our own domains only".to_owned(),
+            _ => match self.server.config().relay_rule(peer) {
+                Some(network) => format!("may send anywhere: mtad.toml: relay_from has {network}"),
+                None => {
+                    "may send anywhere: a rule of its connection or its login says so".to_owned()
+                }
+            },
+        };
+        let session = self.connection.session;
+        format!(
+            "{session} from {peer} that calls itself {:?}, {rule}",
+            Filtered(hello).to_string()
+        )
     }
 
     /// Forgets the message.

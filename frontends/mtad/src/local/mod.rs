@@ -30,8 +30,7 @@ use mta_core::envelope::RcptParams;
 use mta_core::ports::spool::MessageId;
 use mta_core::report::{Handover, Outcome, Report};
 use mta_store::files::RealFiles;
-use mta_store::queue::{Message, Origin, Source};
-use mta_store::store::Store;
+use mta_store::queue::{Message, Origin, Queue, Source};
 use std::fs::File;
 use std::sync::Arc;
 
@@ -42,7 +41,7 @@ const POSTMASTER: &[u8] = b"postmaster";
 pub struct Local {
     home: Home,
     tools: Tools,
-    store: Store<RealFiles>,
+    queue: Queue<RealFiles>,
     origin: Origin,
     users: account::Users,
     queued: Box<dyn Fn(MessageId) + Send + Sync>,
@@ -70,7 +69,7 @@ impl Local {
     /// Delivers in this home; `queued` is told of every message that a forward makes.
     pub fn new(
         home: Home,
-        store: Store<RealFiles>,
+        queue: Queue<RealFiles>,
         accounts: Arc<Accounts>,
         origin: Origin,
         settings: Settings,
@@ -80,7 +79,7 @@ impl Local {
             users: account::Users::new(home.users().join("cdb"), home.alias()),
             tools: Tools::new(settings, Some(accounts)),
             home,
-            store,
+            queue,
             origin,
             queued: Box::new(queued),
         }
@@ -93,14 +92,15 @@ impl Local {
         if job.recipient.local().is_empty() {
             return Report::success("");
         }
-        let opened = self.store.open_message(job.id);
+        let opened = self.queue.open_message(job.id);
         let message = match opened.map(Message::into_source) {
             Ok(Source::File(file)) => file.into_inner(),
-            Ok(Source::Bytes(bytes)) => match delivery::local::in_memory(&bytes) {
-                Ok(file) => file,
-                Err(error) => return unopened(job, &error.to_string()),
-            },
-            Err(error) => return unopened(job, &error.to_string()),
+            other => {
+                // A queue of files has every message in one of its own.
+                let why = other.map_or_else(|error| error.to_string(), |_| "no file".to_owned());
+                tracing::warn!("unable to open message {}: {why}", job.id);
+                return Report::deferral("Zqmail-spawn unable to open message. (#4.3.0)\n");
+            }
         };
         let delivery = Delivery {
             local: self,
@@ -122,11 +122,6 @@ fn is_for_postmaster(recipient: &Address, user: &User) -> bool {
     let named = user.ext.eq_ignore_ascii_case(POSTMASTER)
         || recipient.local().eq_ignore_ascii_case(POSTMASTER);
     named && !user.alias
-}
-
-fn unopened(job: &Job, why: &str) -> Report {
-    tracing::warn!("unable to open message {}: {why}", job.id);
-    Report::deferral("Zqmail-spawn unable to open message. (#4.3.0)\n")
 }
 
 impl Delivery<'_> {

@@ -6,7 +6,6 @@ mod chain;
 mod home;
 mod inject;
 mod injecting;
-mod install;
 mod kit;
 mod maildir2mbox;
 mod pop3;
