@@ -2,7 +2,8 @@
 
 use super::kit::{Random, address};
 use bytes::Bytes;
-use mta_core::report::Outcome;
+use mta_core::envelope::{MailParams, Notify, RcptParams, Ret};
+use mta_core::report::{Handover, Outcome, Report};
 use mta_core::{Address, Mono};
 use mta_proto::smtp::Reply;
 use mta_proto::smtp::client::{Chunk, Client, Config, Event, Transaction};
@@ -17,6 +18,8 @@ struct Received {
     from: Address,
     to: Vec<Address>,
     body: Vec<u8>,
+    mail: MailParams,
+    rcpt: Vec<RcptParams>,
 }
 
 struct Pair {
@@ -33,10 +36,13 @@ impl Pair {
             pipelining,
             ..Config::default()
         };
-        let server = Arc::new(ServerConfig::new("mx.example.org"));
+        Self::with(config, ServerConfig::new("mx.example.org"), seed)
+    }
+
+    fn with(config: Config, server: ServerConfig, seed: u64) -> Self {
         Self {
             client: Client::new(Arc::new(config), "mx", Mono::ZERO),
-            server: Server::new(server, Mono::ZERO),
+            server: Server::new(Arc::new(server), Mono::ZERO),
             random: Random(seed),
             receiving: Received::default(),
             received: Vec::new(),
@@ -45,7 +51,13 @@ impl Pair {
 
     /// Sends one message and returns what each recipient was told.
     fn send(&mut self, from: &Address, to: &[Address], body: &[u8]) -> Vec<Outcome> {
-        let mut transaction = Some(Transaction::new(from.clone(), to.iter().cloned()));
+        let transaction = Transaction::new(from.clone(), to.iter().cloned());
+        let reports = self.hand_over(transaction, body);
+        reports.iter().map(|report| report.outcome).collect()
+    }
+
+    fn hand_over(&mut self, transaction: Transaction, body: &[u8]) -> Vec<Report> {
+        let mut transaction = Some(transaction);
         let mut body = Bytes::copy_from_slice(body);
         for _ in 0..100_000 {
             if self.client.is_ready() && transaction.is_some() {
@@ -54,7 +66,7 @@ impl Pair {
             self.serve();
             match self.client.poll(Mono::ZERO) {
                 Action::Event(Event::Finished(reports)) => {
-                    return reports.iter().map(|report| report.outcome).collect();
+                    return reports;
                 }
                 Action::Event(Event::Need(ticket)) => {
                     let n = (1 + self.random.below(30)).min(body.len());
@@ -77,11 +89,17 @@ impl Pair {
         match server.poll(Mono::ZERO) {
             Action::Event(Asked::Connected(ticket)) => server.answer(ticket, Verdict::Accept),
             Action::Event(Asked::Hello { ticket, .. }) => server.answer(ticket, Verdict::Accept),
-            Action::Event(Asked::Mail { from, ticket, .. }) => {
+            Action::Event(Asked::Mail {
+                from,
+                params,
+                ticket,
+                ..
+            }) => {
                 self.receiving.from = from;
+                self.receiving.mail = params;
                 server.answer(ticket, Verdict::Accept);
             }
-            Action::Event(Asked::Rcpt { to, ticket, .. }) => {
+            Action::Event(Asked::Rcpt { to, params, ticket }) => {
                 let refused = to.local().starts_with(b"no");
                 server.answer(
                     ticket,
@@ -89,6 +107,7 @@ impl Pair {
                         Verdict::Reply(Reply::fixed(550, "no"))
                     } else {
                         self.receiving.to.push(to);
+                        self.receiving.rcpt.push(params);
                         Verdict::Accept
                     },
                 );
@@ -128,6 +147,61 @@ fn in_queue_form(body: &str) -> Vec<u8> {
     body.into_bytes()
 }
 
+fn notify() -> impl Strategy<Value = Option<Notify>> {
+    let notify = any::<[bool; 3]>().prop_map(|[success, failure, delay]| Notify {
+        success,
+        failure,
+        delay,
+    });
+    proptest::option::of(notify)
+}
+
+fn rcpt_params() -> impl Strategy<Value = RcptParams> {
+    let orcpt = proptest::option::of("[a-z0-9-]{1,9};([!-*,-<>-~]|\\+[0-9A-F]{2}){0,60}");
+    (notify(), orcpt).prop_map(|(notify, orcpt)| RcptParams {
+        notify,
+        orcpt: orcpt.map(String::into_bytes),
+    })
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(100))]
+
+    /// RFC 3461 §5.2.1: to a server that speaks DSN all parameters go as they came, each to its
+    /// recipient, and that server reports; to another none goes.
+    #[test]
+    fn dsn_parameters_arrive_as_they_were_sent(
+        ret in proptest::option::of(prop_oneof![Just(Ret::Full), Just(Ret::Headers)]),
+        envid in proptest::option::of("([!-*,-<>-~]|\\+[0-9A-F]{2}){1,30}"),
+        rcpt in proptest::collection::vec(rcpt_params(), 1..5),
+        (dsn, pipelining) in any::<(bool, bool)>(),
+        seed in any::<u64>(),
+    ) {
+        let mut server = ServerConfig::new("mx.example.org");
+        server.dsn = dsn;
+        let config = Config { pipelining, ..Config::default() };
+        let mut pair = Pair::with(config, server, seed);
+        let to = (0..rcpt.len()).map(|n| address(&format!("y{n}@example.org")));
+        let mut transaction = Transaction::new(address("a@example.org"), to);
+        let envid = envid.map(String::into_bytes);
+        transaction.params = MailParams { ret, envid, ..MailParams::default() };
+        for (to, params) in transaction.recipients.iter_mut().zip(&rcpt) {
+            to.params = params.clone();
+        }
+        let sent = transaction.params.clone();
+        let reports = pair.hand_over(transaction, b"x\n");
+        let duty = if dsn { Handover::PassedOn } else { Handover::Relayed };
+        prop_assert!(reports.iter().all(|report| report.handover == Some(duty)), "{:?}", reports);
+        let received = pair.received.pop().unwrap();
+        if dsn {
+            prop_assert_eq!((received.mail, received.rcpt), (sent, rcpt));
+        } else {
+            let none = (MailParams::default(), vec![RcptParams::default(); rcpt.len()]);
+            prop_assert_eq!((received.mail, received.rcpt), none);
+        }
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(150))]
 
@@ -152,7 +226,8 @@ proptest! {
                 prop_assert_eq!(pair.received.len(), before);
                 continue;
             }
-            let expected = Received { from, to: to[..*yes].to_vec(), body: in_queue_form(body) };
+            let rcpt = vec![RcptParams::default(); *yes];
+            let expected = Received { from, to: to[..*yes].to_vec(), body: in_queue_form(body), rcpt, ..Received::default() };
             prop_assert_eq!(pair.received.len(), before + 1);
             prop_assert_eq!(pair.received.last(), Some(&expected));
         }
