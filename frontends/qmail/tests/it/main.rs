@@ -8,6 +8,7 @@ mod inject;
 mod injecting;
 mod kit;
 mod maildir2mbox;
+mod original;
 mod pop3;
 mod qmqp;
 mod qmtp;
