@@ -1,6 +1,7 @@
 //! Dates as mail writes them: qmail's `-0000` form, RFC 5322 §3.3 and the mbox From_ line (datetime(3), mbox(5)).
 
 use crate::Unix;
+use std::fmt;
 
 const MONTHS: [&str; 12] = [
     "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
@@ -144,6 +145,66 @@ pub fn qmail_in_zone(moment: Unix, east: i16) -> String {
     match whole.split_once(", ") {
         Some((_, date)) => date.to_owned(),
         None => whole,
+    }
+}
+
+/// In which zone a date is written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Zone {
+    /// UTC; `-0000` says that nothing is known about the local zone.
+    #[default]
+    Unknown,
+    /// So many minutes ahead of UTC.
+    East(i16),
+}
+
+impl Zone {
+    /// The zone that is so many seconds ahead of UTC, to the nearest minute.
+    ///
+    /// ```
+    /// use mta_core::date::Zone;
+    /// assert_eq!(Zone::from_seconds(3629), Zone::East(60));
+    /// assert_eq!(Zone::from_seconds(-3630), Zone::East(-61));
+    /// ```
+    #[must_use]
+    pub fn from_seconds(seconds: i64) -> Self {
+        let minutes = (seconds.unsigned_abs().saturating_add(30)) / 60;
+        let minutes = i16::try_from(minutes).unwrap_or(i16::MAX);
+        Self::East(if seconds < 0 { -minutes } else { minutes })
+    }
+}
+
+/// A moment and the zone in which it is written, in qmail's form.
+///
+/// ```
+/// use mta_core::{Unix, date::{Stamp, Zone}};
+/// let stamp = Stamp { moment: Unix(0), zone: Zone::East(60) };
+/// assert_eq!(stamp.to_string(), "1 Jan 1970 01:00:00 +0100");
+/// assert_eq!(Stamp::from(Unix(0)).to_string(), "1 Jan 1970 00:00:00 -0000");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "these two make a date")]
+pub struct Stamp {
+    /// The moment.
+    pub moment: Unix,
+    /// The zone.
+    pub zone: Zone,
+}
+
+impl From<Unix> for Stamp {
+    fn from(moment: Unix) -> Self {
+        let zone = Zone::Unknown;
+        Self { moment, zone }
+    }
+}
+
+impl fmt::Display for Stamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&match self.zone {
+            Zone::Unknown => qmail(self.moment),
+            Zone::East(east) => qmail_in_zone(self.moment, east),
+        })
     }
 }
 

@@ -1,6 +1,6 @@
 //! Received header lines for SMTP and for the queue, and the hop count (qmail-smtpd(8), RFC 5321 §4.4).
 
-use crate::{Unix, date};
+use crate::date::Stamp;
 
 /// The SMTP-side Received field: who handed the message over, to whom, how and when.
 ///
@@ -16,7 +16,7 @@ use crate::{Unix, date};
 ///     local: Some(b"mx.example.org"),
 ///     with: "ESMTP",
 ///     tls: None,
-///     now: Unix(0),
+///     now: Unix(0).into(),
 /// }
 /// .line();
 /// assert_eq!(
@@ -43,7 +43,7 @@ pub struct Smtp<'a> {
     /// Version and cipher of the stream where it is encrypted, as a comment.
     pub tls: Option<&'a str>,
     /// The time of acceptance.
-    pub now: Unix,
+    pub now: Stamp,
 }
 
 const UNKNOWN: &[u8] = b"unknown";
@@ -78,7 +78,7 @@ impl Smtp<'_> {
             out.extend(tls.bytes().filter(plain));
             out.push(b')');
         }
-        out.extend_from_slice(format!("; {}\n", date::qmail(self.now)).as_bytes());
+        out.extend_from_slice(format!("; {}\n", self.now).as_bytes());
         out
     }
 }
@@ -115,14 +115,14 @@ pub enum Invoked {
 /// );
 /// ```
 #[must_use]
-pub fn queue(pid: u32, how: Invoked, now: Unix) -> String {
+pub fn queue(pid: u32, how: Invoked, now: impl Into<Stamp>) -> String {
     let how = match how {
         Invoked::ByAlias => "by alias".to_owned(),
         Invoked::FromNetwork => "from network".to_owned(),
         Invoked::ForBounce => "for bounce".to_owned(),
         Invoked::ByUid(uid) => format!("by uid {uid}"),
     };
-    let date = date::qmail(now);
+    let date: Stamp = now.into();
     format!("Received: (qmail {pid} invoked {how}); {date}\n")
 }
 
@@ -203,6 +203,7 @@ impl HopCount {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Unix;
 
     fn smtp<'a>() -> Smtp<'a> {
         Smtp {
@@ -213,7 +214,7 @@ mod tests {
             local: None,
             with: "SMTP",
             tls: None,
-            now: Unix(0),
+            now: Unix(0).into(),
         }
     }
 

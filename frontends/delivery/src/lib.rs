@@ -3,5 +3,6 @@
 //! It decides nothing about mail, which mta-core does: it joins those decisions to files, programs,
 //! interfaces and name servers.
 
+pub mod dates;
 pub mod local;
 pub mod remote;

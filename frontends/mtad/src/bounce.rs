@@ -49,7 +49,7 @@ pub fn send(
                 failures: &failures,
                 ..*original
             };
-            Bounce::compose(&Settings::from(&snapshot.controls), &original, now, unique)
+            Bounce::compose(&settings(snapshot, now), &original, now, unique)
         },
     )
 }
@@ -66,7 +66,7 @@ pub fn notify(
     (notices, until): (&[Notice], Unix),
     now: Unix,
 ) -> Result<Option<MessageId>, QueueError> {
-    let settings = Settings::from(&snapshot.controls);
+    let settings = settings(snapshot, now);
     let routing = &snapshot.controls.routing;
     report(queue, (snapshot, origin), about, now, |original, unique| {
         compose_notice(
@@ -77,6 +77,12 @@ pub fn notify(
             (now, unique),
         )
     })
+}
+
+fn settings(snapshot: &Snapshot, now: Unix) -> Settings {
+    let mut settings = Settings::from(&snapshot.controls);
+    settings.zone = snapshot.dates.stamp(now).zone;
+    settings
 }
 
 /// Composes a report about a message and queues it.
@@ -120,7 +126,7 @@ fn report(
         return Ok(None);
     };
     let mut draft = queue.begin(origin, now)?;
-    draft.write(received(origin.pid, Invoked::ForBounce, now).as_bytes())?;
+    draft.write(received(origin.pid, Invoked::ForBounce, snapshot.dates.stamp(now)).as_bytes())?;
     draft.write(&bounce.head)?;
     let mut failed = None;
     each_piece(&message, bounce.copy, |piece| {

@@ -280,7 +280,7 @@ fn assemble(
         },
         found(tell),
     );
-    let local = Arc::new(local);
+    let local = Arc::new(local.with_dates(config.dates()));
     let spool = QueueSpool::builder(queue.clone(), pools.sessions.clone(), origin())
         .on_queued(found(tell))
         .budget(config.limits.store_bytes)

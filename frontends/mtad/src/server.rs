@@ -7,6 +7,7 @@ use crate::home::Home;
 use crate::journal::Journal;
 use crate::stop::Stop;
 use crate::tls::Tls;
+use delivery::dates::Dates;
 use driver::{Budget, Clock, StorePool};
 use mta_core::control::{Controls, Finding, Weight};
 use mta_core::mx::Own;
@@ -27,6 +28,8 @@ use std::time::Duration;
 pub struct Snapshot {
     /// The files.
     pub controls: Controls,
+    /// In which zone dates are written.
+    pub dates: Dates,
     /// For SMTP sessions.
     pub smtp: Arc<server::Config>,
     /// For QMTP sessions.
@@ -200,6 +203,7 @@ pub fn load(home: &Home, config: &Config, tls: Tls) -> Result<(Snapshot, Vec<Fin
         pop3: Arc::new(pop3),
         client: Arc::new(client_config(&controls, config)),
         controls,
+        dates: config.dates(),
         tls,
     };
     Ok((snapshot, loaded.findings))

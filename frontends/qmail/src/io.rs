@@ -1,5 +1,6 @@
 //! What a program has of the world: arguments, environment, descriptors 0 to 2, the home, the time.
 
+use delivery::dates::Dates;
 use mta_core::Unix;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -61,5 +62,13 @@ impl Io<'_> {
     pub(crate) fn variable(&self, name: &str) -> Option<Vec<u8>> {
         let value = self.environment.get(std::ffi::OsStr::new(name))?;
         Some(value.clone().into_vec())
+    }
+
+    /// In which zone dates are written: the local one where LOCALDATES is set.
+    pub(crate) fn dates(&self) -> Dates {
+        match self.variable("LOCALDATES") {
+            Some(_) => Dates::Local,
+            None => Dates::Utc,
+        }
     }
 }

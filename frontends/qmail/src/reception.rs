@@ -3,6 +3,7 @@
 
 use crate::injection::{Injection, NotBegun};
 use crate::io::Io;
+use delivery::dates::Dates;
 use driver::Clock;
 use mta_core::qq::Refusal;
 use mta_core::received::{self, HopCount};
@@ -20,6 +21,7 @@ pub(crate) struct Peer {
     ip: Option<Vec<u8>>,
     info: Option<Vec<u8>>,
     local: Option<Vec<u8>>,
+    dates: Dates,
 }
 
 impl Peer {
@@ -30,6 +32,7 @@ impl Peer {
             ip: io.variable("TCPREMOTEIP"),
             info: io.variable("TCPREMOTEINFO"),
             local: local.or_else(|| io.variable("TCPLOCALIP")),
+            dates: io.dates(),
         }
     }
 
@@ -48,7 +51,7 @@ impl Peer {
             local: self.local.as_deref(),
             with,
             tls: None,
-            now,
+            now: self.dates.stamp(now),
         };
         line.line()
     }

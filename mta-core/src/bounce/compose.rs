@@ -3,8 +3,9 @@
 use super::scan::Scan;
 use super::status;
 use crate::control::Controls;
+use crate::date::{self, Stamp, Zone};
 use crate::envelope::{Body, Envelope, MailParams, Recipient, Ret};
-use crate::{Address, Unix, date, verp};
+use crate::{Address, Unix, verp};
 use std::fmt::Write;
 
 /// The largest message that is returned whole where the settings do not say: of a larger one only
@@ -25,6 +26,8 @@ pub struct Settings {
     pub doublebounceto: Vec<u8>,
     /// The host that double bounces go to (control/doublebouncehost).
     pub doublebouncehost: Vec<u8>,
+    /// The zone of Date.
+    pub zone: Zone,
     /// The largest message that is returned whole.
     pub full_copy_max: u64,
 }
@@ -37,6 +40,7 @@ impl From<&Controls> for Settings {
             bouncehost: controls.bouncehost.clone(),
             doublebounceto: controls.doublebounceto.clone(),
             doublebouncehost: controls.doublebouncehost.clone(),
+            zone: Zone::Unknown,
             full_copy_max: FULL_COPY_MAX,
         }
     }
@@ -65,6 +69,7 @@ pub struct Original<'a> {
 ///
 /// ```
 /// use mta_core::bounce::{Bounce, FULL_COPY_MAX, Original, Scan, Settings, record};
+/// use mta_core::date::Zone;
 /// use mta_core::{Address, Unix, envelope::MailParams};
 /// let settings = Settings {
 ///     me: b"mx.example".to_vec(),
@@ -72,6 +77,7 @@ pub struct Original<'a> {
 ///     bouncehost: b"mx.example".to_vec(),
 ///     doublebounceto: b"postmaster".to_vec(),
 ///     doublebouncehost: b"mx.example".to_vec(),
+///     zone: Zone::Unknown,
 ///     full_copy_max: FULL_COPY_MAX,
 /// };
 /// let message = b"Subject: hello\n\nworld\n";
@@ -292,7 +298,11 @@ fn header(
     subject: &str,
     (now, unique): (Unix, &str),
 ) -> Vec<u8> {
-    let mut out = format!("Date: {}\nFrom: ", date::qmail(now)).into_bytes();
+    let date = Stamp {
+        moment: now,
+        zone: settings.zone,
+    };
+    let mut out = format!("Date: {date}\nFrom: ").into_bytes();
     out.extend_from_slice(&who.from.to_quoted());
     out.extend_from_slice(b"\nTo: ");
     out.extend_from_slice(&who.to.to_quoted());

@@ -6,6 +6,7 @@ use mta_core::{Address, Unix};
 
 fn settings() -> Settings {
     Settings {
+        zone: mta_core::date::Zone::Unknown,
         me: b"mx.example".to_vec(),
         bouncefrom: b"MAILER-DAEMON".to_vec(),
         bouncehost: b"bounce.example".to_vec(),
@@ -187,6 +188,17 @@ fn senders_decide_who_is_told() {
         let want = want.map(|(from, to)| (address(from), address(to)));
         assert_eq!(found, want, "{name}");
     }
+}
+
+#[test]
+fn the_date_is_in_the_zone_that_is_set() {
+    let mut local = settings();
+    local.zone = mta_core::date::Zone::East(-90);
+    let (_, text) = Case::default().sent(&local);
+    assert!(
+        text.starts_with("Date: 1 Jan 1970 23:31:01 -0130\n"),
+        "{text}"
+    );
 }
 
 #[test]

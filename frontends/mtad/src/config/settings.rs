@@ -1,6 +1,7 @@
 //! The settings of mtad.toml with their defaults, each in one place.
 
 use super::{Network, Notices, Tls};
+use delivery::dates::Dates;
 use mta_core::control::Matching;
 use mta_core::policy::{self, Settings, SourceRoutes};
 use serde::Deserialize;
@@ -53,6 +54,8 @@ pub struct Config {
     pub relay_reject: bool,
     /// The lines of badmailfrom, badmailto and badhelo are patterns.
     pub qregex: bool,
+    /// Write dates into messages in local time instead of UTC.
+    pub local_dates: bool,
     /// The program that takes every message instead of the queue, as qmail-queue is called; a name
     /// without `/` at its beginning is below the home, an empty one is none. QMAILQUEUE in the
     /// environment goes before it.
@@ -196,6 +199,7 @@ impl Default for Config {
             missing_rcpthosts: MissingRcptHosts::OwnDomains,
             relay_reject: true,
             qregex: true,
+            local_dates: false,
             qmailqueue: String::new(),
             defaultdelivery: "./Mailbox".to_owned(),
             limits: Limits::default(),
@@ -281,6 +285,15 @@ impl Config {
         self.relay_from
             .iter()
             .find(|network| network.contains(client))
+    }
+
+    /// In which zone dates are written.
+    #[must_use]
+    pub const fn dates(&self) -> Dates {
+        match self.local_dates {
+            true => Dates::Local,
+            false => Dates::Utc,
+        }
     }
 
     /// What the policy at RCPT wants to know beside the control files.

@@ -213,7 +213,7 @@ impl Intake {
             local: Some(&snapshot.controls.me),
             with,
             tls,
-            now: Clock::unix(),
+            now: snapshot.dates.stamp(Clock::unix()),
         };
         line.line()
     }
@@ -357,7 +357,8 @@ async fn begin_program(
 
 async fn begin_spool(server: &Server, session: Session, ours: &[u8]) -> Result<State, Refused> {
     let pid = std::process::id();
-    let head = received::queue(pid, Invoked::FromNetwork, Clock::unix());
+    let now = server.config().dates().stamp(Clock::unix());
+    let head = received::queue(pid, Invoked::FromNetwork, now);
     let head = Bytes::from([head.as_bytes(), ours].concat());
     let begun = async {
         let mut incoming = server.spool().begin().await?;

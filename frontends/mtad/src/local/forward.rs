@@ -50,7 +50,8 @@ impl Delivery<'_> {
             params: rcpt.clone(),
         };
         let mut draft = local.queue.begin(local.origin, job.now)?;
-        let line = received(local.origin.pid, Invoked::ByAlias, job.now);
+        let now = local.dates.stamp(job.now);
+        let line = received(local.origin.pid, Invoked::ByAlias, now);
         draft.write(line.as_bytes())?;
         draft.write(&forward.head)?;
         let mut piece = vec![0; PIECE];

@@ -23,6 +23,7 @@ pub use presence::HomeDirectory;
 
 use crate::accounts::Accounts;
 use crate::home::Home;
+use delivery::dates::Dates;
 use delivery::local::{Done, Tools, User, Work};
 use mta_core::Address;
 use mta_core::dotqmail::{Onward, cut_report};
@@ -43,6 +44,7 @@ pub struct Local {
     tools: Tools,
     queue: Queue<RealFiles>,
     origin: Origin,
+    dates: Dates,
     users: account::Users,
     queued: Box<dyn Fn(MessageId) + Send + Sync>,
 }
@@ -81,8 +83,16 @@ impl Local {
             home,
             queue,
             origin,
+            dates: Dates::Utc,
             queued: Box::new(queued),
         }
+    }
+
+    /// Writes dates in this zone.
+    #[must_use]
+    pub fn with_dates(mut self, dates: Dates) -> Self {
+        self.dates = dates;
+        self
     }
 
     /// Delivers and says in qmail's words what came of it.

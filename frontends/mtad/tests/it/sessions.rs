@@ -187,6 +187,22 @@ fn a_wrong_password_is_refused_like_an_unknown_name() {
 }
 
 #[test]
+fn dates_are_local_where_the_file_says_so() {
+    let home = Home::new();
+    home.config("local_dates = true\n");
+    let mut mtad = Running::start_in(&home, &[("TZ", "XXX-5:45")]);
+    let to = ["joe@example.org"];
+    mtad.message("a@client.example", &to, "Subject: x\r\n\r\nx");
+    let mail = until("the message", || home.mail("joe").pop());
+    let zones: Vec<_> = mail
+        .lines()
+        .filter(|line| line.contains("; "))
+        .map(|line| line.rsplit(' ').next().unwrap())
+        .collect();
+    assert_eq!(zones, ["+0545", "+0545"], "{mail}");
+}
+
+#[test]
 fn clients_that_flood_share_a_small_budget_and_all_are_served() {
     let home = Home::new();
     home.config("[limits]\nincoming_bytes = 0\n");

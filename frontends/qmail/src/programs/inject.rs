@@ -7,9 +7,11 @@ use crate::io::Io;
 use crate::options::Options;
 use applet::Exit;
 use mta_core::control::HostSet;
+use mta_core::date::Zone;
 use mta_core::delivered::return_path;
 use mta_core::inject::{
-    self, Environment, Fed, Hosts, InjectError, Injector, LastLine, RecipientsFrom, Settings,
+    self, DateForm, Environment, Fed, Hosts, InjectError, Injector, LastLine, RecipientsFrom,
+    Settings,
 };
 use mta_store::atomic::read_if_there;
 use mta_store::control_dir::{ControlDir, MAX_CONTROL};
@@ -121,6 +123,9 @@ fn settings(io: &Io<'_>, call: &Call) -> Result<Settings, Failure> {
         lists = HostSet::parse(&text.unwrap_or_default());
     }
     let mut settings = Settings::new(hosts, environment, io.now, std::process::id());
+    if let Zone::East(east) = io.dates().stamp(io.now).zone {
+        settings.date = DateForm::Local { east };
+    }
     settings.recipients = call.recipients;
     settings.sender.clone_from(&call.sender);
     settings.lists = lists;

@@ -4,7 +4,7 @@ use crate::child;
 use crate::failure::Failure;
 use crate::io::Io;
 use applet::Exit;
-use mta_core::date::qmail_in_zone;
+use mta_core::date::{Stamp, Zone};
 use std::io::Write;
 use std::process::Command;
 
@@ -34,7 +34,9 @@ pub(super) fn feed(tool: &str, io: &mut Io<'_>, command: Command) -> Result<Exit
 fn line(tool: &str, io: &Io<'_>) -> Result<String, Failure> {
     let seconds = sys::local_offset(io.now.0)
         .map_err(|error| Failure::system(tool, "unable to tell the local time", &error))?;
-    let nearest = (seconds.abs() + 30) / 60 * seconds.signum();
-    let east = i16::try_from(nearest).unwrap_or(0);
-    Ok(format!("Date: {}\n", qmail_in_zone(io.now, east)))
+    let date = Stamp {
+        moment: io.now,
+        zone: Zone::from_seconds(seconds),
+    };
+    Ok(format!("Date: {date}\n"))
 }

@@ -77,7 +77,7 @@ fn take(io: &Io<'_>) -> Result<(), u8> {
     };
     let mut message = open(0)?;
     let mut draft = queue.begin(origin, io.now).map_err(|error| code(&error))?;
-    let line = received::queue(origin.pid, invoked(origin.uid), io.now);
+    let line = received::queue(origin.pid, invoked(origin.uid), io.dates().stamp(io.now));
     draft.write(line.as_bytes()).map_err(|error| code(&error))?;
     pieces(&mut message, |piece| {
         draft.write(piece).map_err(|error| code(&error))?;

@@ -378,3 +378,12 @@ fn a_body_of_a_gigabyte_is_streamed_and_not_held() {
     let peak = memory_for_a_body_of(1024);
     assert!(peak < 24 * 1024, "{peak} KiB");
 }
+
+#[test]
+fn a_date_is_local_where_localdates_is_set() {
+    let home = home();
+    let run = inject(&home, &["-n", "ann@a.example"], "\nx\n");
+    let got = run.env("TZ", "XXX-5:45").env("LOCALDATES", "").end();
+    let date = got.out.lines().find(|line| line.starts_with("Date: "));
+    assert!(date.unwrap().ends_with(" +0545"), "{}", got.out);
+}

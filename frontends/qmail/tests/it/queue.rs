@@ -36,6 +36,28 @@ fn a_message_is_queued_with_its_received_line_and_envelope() {
 }
 
 #[test]
+fn dates_are_local_where_localdates_is_set() {
+    let rows = [
+        ("set", Some("LOCALDATES"), "+0545"),
+        ("not set", None, "-0000"),
+    ];
+    for (name, variable, want) in rows {
+        let home = Home::new();
+        let mut run = home.run("qmail-queue").env("TZ", "XXX-5:45").input("x\n");
+        if let Some(variable) = variable {
+            run = run.env(variable, "");
+        }
+        assert_eq!(run.inject(b"F\0Ta\0\0").code, 0, "{name}");
+        let (_, message) = home.queued().pop().unwrap();
+        let message = String::from_utf8_lossy(&message).into_owned();
+        assert!(
+            message.ends_with(&format!(" {want}\nx\n")),
+            "{name}: {message}"
+        );
+    }
+}
+
+#[test]
 fn envelopes_end_with_the_codes_of_the_table_and_leave_nothing_behind() {
     let long = |n: usize| [b"F\0T".as_slice(), &vec![b'a'; n], b"\0\0"].concat();
     let rows: Vec<(&str, Vec<u8>, i32)> = vec![
