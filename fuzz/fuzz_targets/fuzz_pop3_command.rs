@@ -1,26 +1,28 @@
-//! POP3 command lines and whole sessions: one answer each, the same for any split (RFC 1939 §3).
+//! POP3 command lines and whole sessions: one answer each, the same for any split (RFC 1939 §3, RFC 2595 §4).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use mta_core::Mono;
-use mta_fuzz::{bytes, pieces, split};
+use mta_fuzz::{across_tls, bytes, pieces, split};
 use mta_proto::pop3::command::Command;
 use mta_proto::pop3::{Admission, Config, Event, Listing, Refusal, Server};
 use mta_proto::{Action, Chunk, Machine};
 use std::sync::Arc;
 
-fn run(input: &[&[u8]]) -> Vec<u8> {
-    let mut server = Server::new(Arc::new(Config::default()), Mono::ZERO);
+/// Runs a session on what is said in the clear and behind the handshake; `None` where bytes in the
+/// clear were still to come when it was due, for what becomes of them depends on how fast they come.
+fn run(input: &[&[u8]], secret: &[&[u8]]) -> Option<Vec<u8>> {
+    let config = Config { stls: true, ..Config::default() };
+    let mut server = Server::new(Arc::new(config), Mono::ZERO);
     let mut sent = Vec::new();
     let mut coming = input.iter().copied();
     let mut piece: &[u8] = &[];
     let mut given = 0;
     for _ in 0..2_000_000 {
         match server.poll(Mono::ZERO) {
-            Action::Read | Action::Write | Action::Wait => {
-                sent.extend_from_slice(server.wire().output());
-                let n = server.wire().output().len();
-                server.wire_mut().advance_output(n);
+            Action::Write => drain(&mut server, &mut sent),
+            Action::Read | Action::Wait => {
+                drain(&mut server, &mut sent);
                 if piece.is_empty() {
                     match coming.next() {
                         Some(next) => piece = next,
@@ -57,22 +59,45 @@ fn run(input: &[&[u8]]) -> Vec<u8> {
             }
             Action::Event(Event::Quit { ticket, .. }) => server.updated(ticket, Ok(())),
             Action::Event(_) => {}
-            Action::StartTls => server.tls_started(Mono::ZERO),
+            Action::StartTls => {
+                assert!(server.wire().output().is_empty(), "the reply has not left");
+                if !piece.is_empty() || coming.clone().any(|p| !p.is_empty()) {
+                    return None;
+                }
+                coming = secret.iter().copied();
+                server.tls_started(Mono::ZERO);
+                assert!(server.is_tls());
+            }
             Action::Close => {
                 sent.extend_from_slice(server.wire().output());
-                return sent;
+                return Some(sent);
             }
         }
     }
     panic!("no end");
 }
 
+fn drain(server: &mut Server, sent: &mut Vec<u8>) {
+    sent.extend_from_slice(server.wire().output());
+    let n = server.wire().output().len();
+    server.wire_mut().advance_output(n);
+}
+
+/// One session in three splits.
+fn agree(clear: &[u8], secret: &[u8], cuts: &[u8]) {
+    let Some(bytewise) = run(&pieces(clear, &[1]), &pieces(secret, &[1])) else {
+        return;
+    };
+    assert_eq!(run(&[clear], &[secret]).as_ref(), Some(&bytewise));
+    assert_eq!(run(&pieces(clear, cuts), &pieces(secret, cuts)), Some(bytewise));
+}
+
 fuzz_target!(|data: &[u8]| {
     let _ = Command::parse(data);
     let (cuts, input) = split(data, 4);
-    let whole = run(&[input]);
-    assert_eq!(whole, run(&pieces(input, cuts)));
-    assert_eq!(whole, run(&pieces(input, &[1])));
-    let login = [b"USER joe\r\nPASS abc\r\n", input].concat();
-    assert_eq!(run(&[&login]), run(&pieces(&login, cuts)));
+    let (clear, secret) = across_tls(input);
+    agree(clear, secret, cuts);
+    let login = b"USER joe\r\nPASS abc\r\n";
+    agree(&[login, input].concat(), b"", cuts);
+    agree(b"STLS\r\n", &[login, secret].concat(), cuts);
 });

@@ -20,6 +20,9 @@ pub struct Transcript {
     pub bodies: Vec<Vec<u8>>,
     /// Whether it closed.
     pub closed: bool,
+    /// Whether bytes in the clear were still to come when the handshake was due: what becomes of
+    /// them depends on how fast they come, so that such runs are not compared.
+    pub injected: bool,
 }
 
 /// Cuts `bytes` at lengths that `cuts` tells, over and over; no cuts leave it whole.
@@ -34,6 +37,13 @@ pub fn pieces<'a>(bytes: &'a [u8], cuts: &[u8]) -> Vec<&'a [u8]> {
         rest = tail;
     }
     found
+}
+
+/// What is said in the clear, and what behind the handshake: a byte that no command has stands
+/// between them.
+pub fn across_tls(input: &[u8]) -> (&[u8], &[u8]) {
+    let at = input.iter().position(|&b| b == 0xff);
+    at.map_or((input, &[]), |at| (&input[..at], &input[at + 1..]))
 }
 
 /// How an application answers: each byte decides one question, over and over.
@@ -59,12 +69,25 @@ impl Answers<'_> {
 /// # Panics
 /// Panics where a permanent oracle is broken: caps, bounded steps, nothing but Close after Close.
 pub fn serve(config: &Arc<Config>, input: &[&[u8]], answers: Answers<'_>) -> Transcript {
+    serve_across_tls(config, input, &[], answers)
+}
+
+/// The same; `secret` comes behind the handshake.
+///
+/// # Panics
+/// As [`serve`] does.
+pub fn serve_across_tls(
+    config: &Arc<Config>,
+    input: &[&[u8]],
+    secret: &[&[u8]],
+    answers: Answers<'_>,
+) -> Transcript {
     let mut now = Mono::ZERO;
     let mut server = Server::new(Arc::clone(config), now);
     server.offer_auth(Offer::mechanisms(["PLAIN", "X"]));
     let mut seen = Transcript::default();
     let mut questions = 0;
-    let total: usize = input.iter().map(|p| p.len()).sum();
+    let total: usize = input.iter().chain(secret).map(|p| p.len()).sum();
     let mut steps = 0;
     let mut waiting = input.iter().copied();
     let mut piece: &[u8] = &[];
@@ -92,7 +115,16 @@ pub fn serve(config: &Arc<Config>, input: &[&[u8]], answers: Answers<'_>) -> Tra
             }
             Action::Write => flush(&mut server, &mut seen),
             Action::Wait => panic!("waits although every question was answered"),
-            Action::StartTls => server.tls_started(now),
+            Action::StartTls => {
+                assert!(server.wire().output().is_empty(), "the reply has not left");
+                if !piece.is_empty() || waiting.clone().any(|p| !p.is_empty()) {
+                    seen.injected = true;
+                    return seen;
+                }
+                waiting = secret.iter().copied();
+                server.tls_started(now);
+                assert!(server.is_tls());
+            }
             Action::Close => break,
             Action::Event(event) => {
                 note(&mut server, event, answers, &mut questions, &mut seen);
