@@ -94,6 +94,14 @@ impl<'a, F: Files> MaildirQuota<'a, F> {
         })
     }
 
+    /// Tells whether the Maildir has a running sum.
+    ///
+    /// # Errors
+    /// Passes on why that cannot be told.
+    pub fn is_kept(&self) -> io::Result<bool> {
+        self.files.exists(&self.file())
+    }
+
     /// Tells what it may hold and holds; `account` is the quota where the Maildir has none of its
     /// own. A recount writes the file, through `tmp` under a name made of `unique`.
     ///

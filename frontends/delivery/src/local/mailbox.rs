@@ -28,12 +28,7 @@ impl Work<'_> {
     /// Delivers into one Maildir.
     pub(crate) fn maildir(&self, path: PathBuf, head: &[Vec<u8>]) -> Result<(), Report> {
         let head: Vec<&[u8]> = head.iter().map(Vec::as_slice).collect();
-        let name = UniqueName {
-            time: self.job.now,
-            pid: self.tools.pid,
-            counter: self.tools.counter.fetch_add(1, Ordering::Relaxed),
-            host: &self.job.host,
-        };
+        let name = self.unique();
         let maildir = self.tools.maildir_at(path);
         let delivered = maildir.deliver(name, &head, &self.source());
         delivered.map(drop).map_err(|error| {
@@ -44,6 +39,16 @@ impl Work<'_> {
             );
             Report::deferral(error.qmail_text())
         })
+    }
+
+    /// A name that no other delivery has.
+    pub(super) fn unique(&self) -> UniqueName<'_> {
+        UniqueName {
+            time: self.job.now,
+            pid: self.tools.pid,
+            counter: self.tools.counter.fetch_add(1, Ordering::Relaxed),
+            host: &self.job.host,
+        }
     }
 
     /// Appends to one mbox; `name` is the line.

@@ -15,6 +15,7 @@ mod assigned;
 pub mod capture;
 mod mailbox;
 mod program;
+mod quota;
 pub mod script;
 pub mod vdelivermail;
 mod work;

@@ -2,6 +2,7 @@
 
 use super::Accounts;
 use super::User;
+use super::quota::Bounds;
 use super::script::place_of;
 use super::work::Forward;
 use super::work::Work;
@@ -9,7 +10,7 @@ use mta_auth::Flags;
 use mta_auth::vpopmail::{AccountError, Mailbox};
 use mta_core::Address;
 use mta_core::delivered::{delivered_to, return_path};
-use mta_core::dotqmail::{Instruction, ProgramEnd, Variable, parse};
+use mta_core::dotqmail::{Instruction, ProgramEnd, Variable, parse, simple_words};
 use mta_core::report::Report;
 use mta_store::files::{Files, RealFiles};
 use std::ffi::OsStr;
@@ -84,11 +85,75 @@ pub fn find(
     local: &[u8],
     domain: &[u8],
 ) -> Result<Option<Mailbox>, AccountError> {
-    match (std::str::from_utf8(local), std::str::from_utf8(domain)) {
-        (Ok(local), Ok(domain)) => accounts.find(local, domain),
-        _ => Ok(None),
+    let (Ok(local), Ok(domain)) = (std::str::from_utf8(local), std::str::from_utf8(domain)) else {
+        return Ok(None);
+    };
+    let found = accounts.find(local, domain)?;
+    match local.split_once('-') {
+        Some((name, _)) if found.is_none() && accounts.settings()?.qmail_ext => {
+            accounts.find(name, domain)
+        }
+        _ => Ok(found),
     }
 }
+
+/// Splits a command into words where a shell would do nothing else with it but put in `EXT`,
+/// `HOST` and `LOCAL`, as a domain's default line `'' $EXT@other.domain` wants it. What is put in
+/// is not looked at again, unlike by a shell.
+#[must_use]
+pub fn words(command: &[u8], environment: &[Variable]) -> Vec<Vec<u8>> {
+    let known: Vec<(Vec<u8>, &[u8])> = ["EXT", "HOST", "LOCAL"]
+        .into_iter()
+        .filter_map(|name| {
+            let value = environment.iter().rev().find(|(n, _)| *n == name)?;
+            Some((format!("${name}").into_bytes(), value.1.as_deref()?))
+        })
+        .collect();
+    let mut plain = Vec::with_capacity(command.len());
+    let mut rest = command;
+    let mut quoted = false;
+    while let Some((&first, behind)) = rest.split_first() {
+        quoted ^= first == b'\'';
+        let fits = |(name, _): &(Vec<u8>, &[u8])| {
+            let next = rest.strip_prefix(name.as_slice());
+            next.is_some_and(|n| {
+                !n.first()
+                    .is_some_and(|b| b.is_ascii_alphanumeric() || *b == b'_')
+            })
+        };
+        match known.iter().position(fits).filter(|_| !quoted) {
+            Some(at) => {
+                plain.extend([MARK, b'0'.saturating_add(u8::try_from(at).unwrap_or(0))]);
+                let length = known.get(at).map_or(1, |(name, _)| name.len());
+                rest = rest.get(length..).unwrap_or_default();
+            }
+            None if first == MARK => return Vec::new(),
+            None => {
+                plain.push(first);
+                rest = behind;
+            }
+        }
+    }
+    let put_in = |word: Vec<u8>| {
+        let mut out = Vec::with_capacity(word.len());
+        let mut bytes = word.into_iter();
+        while let Some(byte) = bytes.next() {
+            match (byte, byte == MARK) {
+                (_, true) => {
+                    let at = usize::from(bytes.next().unwrap_or(b'0').saturating_sub(b'0'));
+                    out.extend_from_slice(known.get(at).map_or(b"", |(_, value)| value));
+                }
+                (byte, false) => out.push(byte),
+            }
+        }
+        out
+    };
+    let words = simple_words(&plain).unwrap_or_default();
+    words.into_iter().map(put_in).collect()
+}
+
+/// Stands where a value is to be put in; no UTF-8 holds it.
+const MARK: u8 = 0xff;
 
 impl Work<'_> {
     /// Delivers to the mailbox `ext` of the recipient's domain.
@@ -106,15 +171,16 @@ impl Work<'_> {
             ))
         })?;
         match found {
-            Some(mailbox) => self.deliver_to_mailbox(&mailbox, environment),
+            Some(mailbox) => self.deliver_to_mailbox(accounts, &mailbox, (user, environment)),
             None => self.deliver_to_nobody(accounts, call, user, environment),
         }
     }
 
     fn deliver_to_mailbox(
         &mut self,
+        accounts: &Accounts,
         mailbox: &Mailbox,
-        environment: &[Variable],
+        (user, environment): (&User, &[Variable]),
     ) -> Result<ProgramEnd, Report> {
         let address = Address::new(mailbox.address()).unwrap_or_default();
         if mailbox.flags.contains(Flags::BOUNCE_MAIL) {
@@ -123,23 +189,34 @@ impl Work<'_> {
                 mailbox.address()
             )));
         }
-        self.deliver_to_home(&mailbox.home, &mailbox.maildir, &address, environment)
+        self.refuse_over_domain_quota(accounts, &mailbox.domain)?;
+        let extension = user.ext.get(mailbox.name.len()..).unwrap_or_default();
+        let place = Place {
+            home: &mailbox.home,
+            maildir: &mailbox.maildir,
+            extension: extension.strip_prefix(b"-").unwrap_or_default(),
+            bounds: Bounds {
+                accounts,
+                domain_dir: &mailbox.domain_dir,
+                own: Some((&mailbox.maildir, mailbox.quota())),
+            },
+        };
+        self.deliver_to_home(&place, &address, environment)
     }
 
     /// Delivers by the .qmail file in a mailbox's home, without one into its Maildir.
     fn deliver_to_home(
         &mut self,
-        home: &Path,
-        maildir: &Path,
+        place: &Place<'_>,
         address: &Address,
         environment: &[Variable],
     ) -> Result<ProgramEnd, Report> {
         self.refuse_loop(address)?;
         let head = [return_path(&self.job.sender), delivered_to(address)];
-        if let Some(lines) = dot_qmail(home)? {
-            return self.home_lines(home, &lines, &head, environment);
+        if let Some(lines) = dot_qmail(place.home, place.extension)? {
+            return self.home_lines(place, &lines, &head, environment);
         }
-        self.deliver_fresh(maildir.to_owned(), &head)
+        self.deliver_within(&place.bounds, place.maildir.to_owned(), &head)
             .map(|()| ProgramEnd::Next)
     }
 
@@ -148,11 +225,12 @@ impl Work<'_> {
     /// Programs run in the mailbox's home; USER and HOME stay those of the domain.
     fn home_lines(
         &mut self,
-        home: &Path,
+        place: &Place<'_>,
         contents: &[u8],
         head: &[Vec<u8>; 2],
         environment: &[Variable],
     ) -> Result<ProgramEnd, Report> {
+        let home = place.home;
         let mut environment = environment.to_vec();
         environment.push(("SHELL", Some(b"/bin/sh".to_vec())));
         let mut recipients = Vec::new();
@@ -165,7 +243,8 @@ impl Work<'_> {
         for instruction in parse(&lines.join(&b'\n'), 0o600) {
             match instruction {
                 Instruction::Maildir(path) => {
-                    self.deliver_fresh(home.join(OsStr::from_bytes(&path)), head)?;
+                    let path = inside(home, Path::new(OsStr::from_bytes(&path)));
+                    self.deliver_within(&place.bounds, path, head)?;
                 }
                 Instruction::Forward(to) => recipients.push(to),
                 Instruction::Refuse(report) => return Err(report),
@@ -215,7 +294,17 @@ impl Work<'_> {
             Action::Directory(path) => {
                 let home = Path::new(OsStr::from_bytes(path));
                 let wanted = self.wanted(user);
-                self.deliver_to_home(home, &home.join("Maildir"), &wanted, environment)
+                let place = Place {
+                    home,
+                    maildir: &home.join("Maildir"),
+                    extension: b"",
+                    bounds: Bounds {
+                        accounts,
+                        domain_dir: &user.home,
+                        own: None,
+                    },
+                };
+                self.deliver_to_home(&place, &wanted, environment)
             }
         }
     }
@@ -230,7 +319,7 @@ impl Work<'_> {
     }
 
     /// Delivers into a Maildir that is made where it is missing.
-    fn deliver_fresh(&self, path: PathBuf, head: &[Vec<u8>]) -> Result<(), Report> {
+    pub(super) fn deliver_fresh(&self, path: PathBuf, head: &[Vec<u8>]) -> Result<(), Report> {
         let fresh = !path.join("new").exists();
         if fresh {
             let made = self.tools.maildir_at(path.clone()).create(None);
@@ -263,26 +352,114 @@ fn no_mbox(home: &Path, contents: &[u8], line: &[u8]) -> Report {
     ))
 }
 
+/// Where a mailbox's mail goes.
+struct Place<'a> {
+    home: &'a Path,
+    maildir: &'a Path,
+    /// What follows the mailbox's name and a hyphen, where extensions are in use.
+    extension: &'a [u8],
+    bounds: Bounds<'a>,
+}
+
+/// A path of a line in a home, without the `.` and the last slash that it is written with.
+fn inside(home: &Path, line: &Path) -> PathBuf {
+    home.join(line).components().collect()
+}
+
 /// The mailbox's own instructions; an empty file counts as none.
-fn dot_qmail(home: &Path) -> Result<Option<Vec<u8>>, Report> {
-    let path = home.join(".qmail");
-    match RealFiles::new().read(&path, SMALL) {
-        Ok(lines) if lines.is_empty() => Ok(None),
-        Ok(lines) => Ok(Some(lines)),
-        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
-            Ok(None)
+///
+/// With an extension the first of `.qmail-EXT`, `.qmail-PART-default`, `.qmail-default` and
+/// `.qmail` that is there, dots in it written as colons.
+fn dot_qmail(home: &Path, extension: &[u8]) -> Result<Option<Vec<u8>>, Report> {
+    for name in names(extension) {
+        let path = home.join(OsStr::from_bytes(&name));
+        match RealFiles::new().read(&path, SMALL) {
+            Ok(lines) if lines.is_empty() => return Ok(None),
+            Ok(lines) => return Ok(Some(lines)),
+            Err(error)
+                if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {}
+            Err(error) => {
+                return Err(Report::deferral(format!(
+                    "Unable to open {}: {error}. (#4.3.0)\n",
+                    path.display()
+                )));
+            }
         }
-        Err(error) => Err(Report::deferral(format!(
-            "Unable to open {}: {error}. (#4.3.0)\n",
-            path.display()
-        ))),
     }
+    Ok(None)
+}
+
+fn names(extension: &[u8]) -> Vec<Vec<u8>> {
+    let mut names = Vec::new();
+    // A slash would lead out of the home.
+    if !extension.is_empty() && !extension.contains(&b'/') {
+        let safe: Vec<u8> = extension
+            .iter()
+            .map(|&b| {
+                if b == b'.' {
+                    b':'
+                } else {
+                    b.to_ascii_lowercase()
+                }
+            })
+            .collect();
+        names.push([b".qmail-", safe.as_slice()].concat());
+        for (at, _) in safe.iter().enumerate().rev().filter(|(_, b)| **b == b'-') {
+            let part = safe.get(..=at).unwrap_or_default();
+            names.push([b".qmail-", part, b"default"].concat());
+        }
+        names.push(b".qmail-default".to_vec());
+    }
+    names.push(b".qmail".to_vec());
+    names
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use mta_core::dotqmail::simple_words;
+
+    #[test]
+    fn only_the_variables_of_a_default_line_are_put_in() {
+        let environment: [Variable; 2] = [
+            ("EXT", Some(b"joe $(id)".to_vec())),
+            ("HOST", Some(b"example.org".to_vec())),
+        ];
+        let rows: [(&[u8], &[&[u8]]); 7] = [
+            (b"v '' $EXT@far.test", &[b"v", b"", b"joe $(id)@far.test"]),
+            (
+                b"v '' \"$EXT@$HOST\"",
+                &[b"v", b"", b"joe $(id)@example.org"],
+            ),
+            (b"v '$EXT'", &[b"v", b"$EXT"]),
+            (b"v $EXTRA", &[]),
+            (b"v $LOCAL", &[]),
+            (b"v $(id)", &[]),
+            (b"v \xff0", &[]),
+        ];
+        for (command, expected) in rows {
+            let got = words(command, &environment);
+            assert_eq!(got, expected, "{}", command.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn extensions_shorten_at_hyphens() {
+        let names = |ext: &[u8]| {
+            let names = super::names(ext).into_iter();
+            names
+                .map(|n| String::from_utf8(n).unwrap())
+                .collect::<Vec<_>>()
+        };
+        let all = [
+            ".qmail-A:b-c".to_ascii_lowercase(),
+            ".qmail-a:b-default".to_owned(),
+            ".qmail-default".to_owned(),
+            ".qmail".to_owned(),
+        ];
+        assert_eq!(names(b"A.b-c"), all);
+        assert_eq!(names(b""), [".qmail"]);
+        assert_eq!(names(b"../x"), [".qmail"]);
+    }
 
     #[test]
     fn calls_are_recognised_by_the_programs_name() {

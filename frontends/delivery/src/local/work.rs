@@ -5,9 +5,7 @@ use super::script::{Script, forwarder, script};
 use super::{Job, PIECE, Tools, User, vdelivermail};
 use mta_core::Address;
 use mta_core::delivered::{LOOPING, LoopCheck, delivered_to, return_path};
-use mta_core::dotqmail::{
-    Did, Facts, Instruction, ProgramEnd, Variable, environment, simple_words,
-};
+use mta_core::dotqmail::{Did, Facts, Instruction, ProgramEnd, Variable, environment};
 use mta_core::report::Report;
 use std::ffi::OsStr;
 use std::fs::File;
@@ -156,7 +154,7 @@ impl<'a> Work<'a> {
         environment: &[Variable],
     ) -> Result<ProgramEnd, Report> {
         if let Some(accounts) = &self.tools.accounts {
-            let words = simple_words(command).unwrap_or_default();
+            let words = vdelivermail::words(command, environment);
             if let Some(call) = vdelivermail::Call::from_words(&words) {
                 return self.vdelivermail(accounts, &call?, user, environment);
             }

@@ -14,7 +14,7 @@ use std::process::Command;
 pub(crate) const NOBODY: u32 = 65534;
 
 /// A home that is not root's, even where root runs the tests: root runs no programs.
-fn own_home() -> Home {
+pub(crate) fn own_home() -> Home {
     let home = Home::nowhere();
     fs::create_dir(home.path()).unwrap();
     give(home.path());
@@ -22,7 +22,7 @@ fn own_home() -> Home {
     home
 }
 
-fn give(path: &Path) {
+pub(crate) fn give(path: &Path) {
     if geteuid().is_root() {
         let (uid, gid) = (Uid::from_raw(NOBODY), Gid::from_raw(NOBODY));
         chown(path, Some(uid), Some(gid)).unwrap();

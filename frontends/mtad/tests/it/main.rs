@@ -19,4 +19,5 @@ mod system;
 mod tls;
 mod tls_check;
 mod tls_remote;
+mod vpopmail;
 mod why;
