@@ -4,13 +4,12 @@ use super::Accounts;
 use super::User;
 use super::quota::Bounds;
 use super::script::place_of;
-use super::work::Forward;
-use super::work::Work;
+use super::work::{Done, Forward, Work};
 use mta_auth::Flags;
 use mta_auth::vpopmail::{AccountError, Mailbox};
 use mta_core::Address;
 use mta_core::delivered::{delivered_to, return_path};
-use mta_core::dotqmail::{Instruction, ProgramEnd, Variable, parse, simple_words};
+use mta_core::dotqmail::{Did, Instruction, ProgramEnd, Variable, parse, simple_words};
 use mta_core::report::Report;
 use mta_store::files::{Files, RealFiles};
 use std::ffi::OsStr;
@@ -156,6 +155,24 @@ pub fn words(command: &[u8], environment: &[Variable]) -> Vec<Vec<u8>> {
 const MARK: u8 = 0xff;
 
 impl Work<'_> {
+    /// Does what the program vdelivermail is called for: delivers to the mailbox `user.ext` of the
+    /// recipient's domain, or does with it what `call` says. What is to be forwarded is handed
+    /// back; [`ProgramEnd::Stop`] is the exit code 99.
+    ///
+    /// # Errors
+    /// The report says what failed and whether trying again may help.
+    pub fn run_vdelivermail(
+        mut self,
+        (accounts, call): (&Accounts, &Call),
+        user: &User,
+        environment: &[Variable],
+    ) -> Result<(Done, ProgramEnd), Report> {
+        match self.vdelivermail(accounts, call, user, environment) {
+            Ok(end) => Ok((self.done(Did::default()), end)),
+            Err(report) => Err(self.failed(report)),
+        }
+    }
+
     /// Delivers to the mailbox `ext` of the recipient's domain.
     pub(crate) fn vdelivermail(
         &mut self,

@@ -70,16 +70,23 @@ impl<'a> Work<'a> {
     /// The report says which instruction failed and whether trying again may help.
     pub fn run(mut self, user: &User) -> Result<Done, Report> {
         match self.lines(user) {
-            Ok(did) => Ok(Done {
-                said: self.said,
-                did,
-                forwards: self.forwards,
-            }),
-            Err(report) => {
-                self.said.extend_from_slice(&report.text);
-                Err(Report::new(report.outcome, self.said))
-            }
+            Ok(did) => Ok(self.done(did)),
+            Err(report) => Err(self.failed(report)),
         }
+    }
+
+    pub(super) fn done(self, did: Did) -> Done {
+        Done {
+            said: self.said,
+            did,
+            forwards: self.forwards,
+        }
+    }
+
+    /// What programs said before stands before the reason.
+    pub(super) fn failed(mut self, report: Report) -> Report {
+        self.said.extend_from_slice(&report.text);
+        Report::new(report.outcome, self.said)
     }
 
     fn lines(&mut self, user: &User) -> Result<Did, Report> {

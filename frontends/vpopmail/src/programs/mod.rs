@@ -7,6 +7,7 @@ mod vadduser;
 mod valias;
 mod vchkpw;
 mod vdeldomain;
+mod vdelivermail;
 mod vdeluser;
 mod vdominfo;
 mod vipmap;
@@ -32,6 +33,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("valias", valias::run),
     ("vchkpw", vchkpw::run),
     ("vdeldomain", vdeldomain::run),
+    ("vdelivermail", vdelivermail::run),
     ("vdeluser", vdeluser::run),
     ("vdominfo", vdominfo::run),
     ("vipmap", vipmap::run),

@@ -10,3 +10,5 @@ mod domains;
 mod kit;
 #[cfg(test)]
 mod vchkpw;
+#[cfg(test)]
+mod vdelivermail;
