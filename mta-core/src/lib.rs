@@ -15,6 +15,7 @@ pub mod dns;
 pub mod dotqmail;
 pub mod envelope;
 pub mod getpw;
+pub mod hierarchy;
 pub mod inject;
 pub mod log;
 pub mod mx;

@@ -170,7 +170,8 @@ impl Home {
 }
 
 /// The program under test, beside the running test; built where it is not there yet.
-pub(crate) fn mtad_binary() -> PathBuf {
+#[must_use]
+pub fn mtad_binary() -> PathBuf {
     binary("mtad")
 }
 

@@ -91,7 +91,11 @@ impl Mtad {
         this
     }
 
-    fn listening(&mut self, service: &str) -> SocketAddr {
+    /// Where a service listens, by its name in `listening NAME ADDRESS`.
+    ///
+    /// # Panics
+    /// Panics with its log where it ends or says nothing within a minute.
+    pub fn listening(&mut self, service: &str) -> SocketAddr {
         let prefix = format!("listening {service} ");
         let log = Arc::clone(&self.log);
         let child = &mut self.child;

@@ -1,4 +1,4 @@
-//! The queue as the asynchronous [`Spool`]: small messages take one trip to a store thread, large ones one for every 64 KiB.
+//! Either store as the asynchronous [`Spool`]: a small message takes one trip to a store thread, or none where a log gathers it; large ones take one for every piece that was collected.
 
 use crate::{Clock, StorePool};
 use async_trait::async_trait;
@@ -7,12 +7,15 @@ use mta_core::ports::Spool;
 use mta_core::ports::spool::{Incoming, MessageId, SpoolError};
 use mta_core::{Envelope, Unix};
 use mta_store::files::Files;
-use mta_store::queue::{Draft, Origin, Queue, QueueError};
+use mta_store::log;
+use mta_store::queue::{Origin, QueueError};
+use mta_store::store::{Draft, Store};
 use std::fmt;
 use std::sync::Arc;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
-/// How many bytes of one message are collected before a store thread writes them.
+/// How many bytes of one message are collected before a store thread writes them to a queue in
+/// qmail's layout. For a log it is [`log::INLINE`].
 pub const BATCH: usize = 64 * 1024;
 /// The smallest buffer that a message gets.
 const FIRST: usize = 4 * 1024;
@@ -20,7 +23,9 @@ const FIRST: usize = 4 * 1024;
 /// [`SpoolBuilder::budget`] says otherwise.
 pub const BUDGET: usize = 16 * 1024 * 1024;
 
-/// A [`Queue`] behind a [`StorePool`].
+/// A [`Store`] behind a [`StorePool`].
+///
+/// Where it is a log, somebody must write its groups: see [`LogWriter`](crate::LogWriter).
 ///
 /// What a message collects is taken from one budget of bytes. Where that is used up messages are
 /// not stopped, which would let slow senders stop fast ones; their pieces go to the store threads
@@ -34,11 +39,15 @@ pub const BUDGET: usize = 16 * 1024 * 1024;
 /// use mta_core::Envelope;
 /// use mta_store::files::SimFiles;
 /// use mta_store::queue::{Origin, Queue};
+/// use mta_store::store::Store;
+/// use mta_core::rewrite::Routing;
 ///
 /// let queue = Queue::create(SimFiles::new().into(), "/queue").unwrap();
+/// let routing = Routing::default();
+/// let store = Store::queue(queue.clone(), std::sync::Arc::new(move |to| routing.route(to)));
 /// let pool = StorePool::start("store", PoolLimits::default()).unwrap();
 /// let origin = Origin { pid: 42, uid: 0 };
-/// let spool = QueueSpool::builder(queue.clone(), pool, origin).build();
+/// let spool = QueueSpool::builder(store, pool, origin).build();
 /// let mut incoming = spool.begin().await.unwrap();
 /// incoming.write("Subject: hello\n\nHello.\n".into()).await.unwrap();
 /// let id = incoming.commit(Envelope::default()).await.unwrap();
@@ -51,7 +60,7 @@ pub struct QueueSpool<F: Files> {
 }
 
 struct Shared<F: Files> {
-    queue: Queue<F>,
+    store: Store<F>,
     pool: StorePool,
     origin: Origin,
     now: Box<dyn Fn() -> Unix + Send + Sync>,
@@ -62,7 +71,7 @@ struct Shared<F: Files> {
 impl<F: Files> fmt::Debug for Shared<F> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shared")
-            .field("queue", &self.queue)
+            .field("store", &self.store)
             .field("pool", &self.pool)
             .field("budget", &self.budget.available_permits())
             .finish_non_exhaustive()
@@ -91,10 +100,10 @@ impl<F: Files> fmt::Debug for SpoolBuilder<F> {
 impl<F: Files> QueueSpool<F> {
     /// Begins with the system's clock, the usual budget and nobody to tell of new messages;
     /// `origin` stands in the queue as the submitting process and user.
-    pub fn builder(queue: Queue<F>, pool: StorePool, origin: Origin) -> SpoolBuilder<F> {
+    pub fn builder(store: Store<F>, pool: StorePool, origin: Origin) -> SpoolBuilder<F> {
         SpoolBuilder {
             shared: Shared {
-                queue,
+                store,
                 pool,
                 origin,
                 now: Box::new(Clock::unix),
@@ -181,9 +190,9 @@ struct Collected {
 
 impl Collected {
     /// Adds a piece where the batch and the budget have room for it.
-    fn add(&mut self, piece: &[u8], budget: &Arc<Semaphore>) -> bool {
+    fn add(&mut self, piece: &[u8], batch: usize, budget: &Arc<Semaphore>) -> bool {
         let wanted = self.bytes.len().saturating_add(piece.len());
-        if wanted > BATCH {
+        if wanted > batch {
             return false;
         }
         if wanted > self.bytes.capacity() {
@@ -216,7 +225,7 @@ impl<F: Files> Shared<F> {
     ) -> Result<Draft<F>, SpoolError> {
         let mut draft = match stage {
             Stage::Fresh => self
-                .queue
+                .store
                 .begin(self.origin, (self.now)())
                 .map_err(storage)?,
             Stage::Begun(draft) => draft,
@@ -225,9 +234,39 @@ impl<F: Files> Shared<F> {
                 return Err(SpoolError::Storage(why.to_owned()));
             }
         };
-        draft.write(&collected.bytes).map_err(storage)?;
+        draft.write_owned(collected.bytes).map_err(storage)?;
         draft.write(piece).map_err(storage)?;
         Ok(draft)
+    }
+
+    /// Commits what was collected and tells whoever waits, if anybody still does.
+    fn commit(
+        self: Arc<Self>,
+        stage: Stage<F>,
+        mut collected: Collected,
+        envelope: &Envelope,
+        tell: oneshot::Sender<Result<MessageId, SpoolError>>,
+    ) {
+        // The bytes are in memory until they are written, and so is their share of the budget.
+        let share = collected.share.take();
+        match self.write(stage, collected, &[]) {
+            Err(error) => drop(tell.send(Err(error))),
+            Ok(draft) => draft.submit(envelope, move |done| {
+                drop(share);
+                let done = done.map_err(storage);
+                if let Ok(id) = done {
+                    (self.queued)(id);
+                }
+                let _ = tell.send(done);
+            }),
+        }
+    }
+
+    fn batch(&self) -> usize {
+        match self.store.as_log() {
+            Some(_) => log::INLINE,
+            None => BATCH,
+        }
     }
 }
 
@@ -235,7 +274,8 @@ impl<F: Files> Shared<F> {
 impl<F: Files> Incoming for Intake<F> {
     async fn write(&mut self, chunk: Bytes) -> Result<(), SpoolError> {
         let at_hand = !matches!(self.stage, Stage::Away);
-        if at_hand && self.collected.add(&chunk, &self.shared.budget) {
+        let shared = &self.shared;
+        if at_hand && self.collected.add(&chunk, shared.batch(), &shared.budget) {
             return Ok(());
         }
         let (stage, collected) = (self.stage.take(), std::mem::take(&mut self.collected));
@@ -249,13 +289,16 @@ impl<F: Files> Incoming for Intake<F> {
     async fn commit(mut self: Box<Self>, envelope: Envelope) -> Result<MessageId, SpoolError> {
         let (stage, collected) = (self.stage.take(), std::mem::take(&mut self.collected));
         let shared = Arc::clone(&self.shared);
-        let done = self.shared.pool.submit(move || {
-            let draft = shared.write(stage, collected, &[])?;
-            let id = draft.commit(&envelope).map_err(storage)?;
-            (shared.queued)(id);
-            Ok(id)
-        });
-        done.await.map_err(|_| SpoolError::Closed)?
+        let (tell, told) = oneshot::channel();
+        let is_small = matches!(stage, Stage::Fresh) && self.shared.store.as_log().is_some();
+        let work = move || shared.commit(stage, collected, &envelope, tell);
+        if is_small {
+            // Nothing here waits for the disk.
+            work();
+        } else if self.shared.pool.submit(work).await.is_err() {
+            return Err(SpoolError::Closed);
+        }
+        told.await.map_err(|_| SpoolError::Closed)?
     }
 }
 

@@ -8,7 +8,8 @@ use mta_core::ports::spool::MessageId;
 use mta_core::received::{Invoked, queue as received};
 use mta_core::{Address, Unix};
 use mta_store::files::RealFiles;
-use mta_store::queue::{Message, Origin, Queue, QueueError};
+use mta_store::queue::{Message, Origin, QueueError};
+use mta_store::store::Store;
 use std::io;
 
 /// Bytes of the message that are in memory at a time.
@@ -32,7 +33,7 @@ pub struct Bounced {
 /// # Errors
 /// Fails where the queue does; nothing is queued then.
 pub fn send(
-    queue: &Queue<RealFiles>,
+    queue: &Store<RealFiles>,
     snapshot: &Snapshot,
     origin: Origin,
     bounced: &Bounced,
@@ -60,7 +61,7 @@ pub fn send(
 /// # Errors
 /// Fails where the queue does; nothing is queued then.
 pub fn notify(
-    queue: &Queue<RealFiles>,
+    queue: &Store<RealFiles>,
     (snapshot, origin): (&Snapshot, Origin),
     about: &Bounced,
     (notices, until): (&[Notice], Unix),
@@ -87,7 +88,7 @@ fn settings(snapshot: &Snapshot, now: Unix) -> Settings {
 
 /// Composes a report about a message and queues it.
 fn report(
-    queue: &Queue<RealFiles>,
+    queue: &Store<RealFiles>,
     (snapshot, origin): (&Snapshot, Origin),
     about: &Bounced,
     now: Unix,
@@ -104,7 +105,7 @@ fn report(
     let message = queue.open_message(id)?;
     let trouble = |source: io::Error| QueueError::Io {
         doing: "read",
-        path: queue.layout().mess(id),
+        path: queue.place(id),
         source,
     };
     let mut scan = Scan::default();

@@ -35,6 +35,7 @@ pub mod server;
 pub mod setup;
 pub mod signals;
 pub mod smtp_service;
+mod spools;
 pub mod stop;
 pub mod tls;
 pub mod watch;

@@ -8,7 +8,7 @@ use crate::home::Home;
 use crate::journal::Journal;
 use crate::listen::{self, Bound, Entry, Gate, Service};
 use crate::local::{self, HomeDirectory, Local};
-use crate::log::{self, Log};
+use crate::log::Log;
 use crate::pop3_service::InUse;
 use crate::privileges::{self, Privileges};
 use crate::remote::Remote;
@@ -16,12 +16,12 @@ use crate::server::{self, Pools, Server};
 use crate::signals::Signals;
 use crate::stop::{Phase, Stop, Stopper};
 use crate::tls::{self, Tls};
-use crate::{Failure, pop3_service, qmail_service, smtp_service, watch};
+use crate::{Failure, pop3_service, qmail_service, smtp_service, spools, watch};
 use driver::{Budget, Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
 use mta_core::control::Controls;
-use mta_core::queue::{PerChannel, Recovered};
 use mta_store::files::RealFiles;
-use mta_store::queue::{Origin, Queue, QueueError, Standing};
+use mta_store::queue::{Origin, Queue, QueueError};
+use mta_store::store::Store;
 use std::io::Write;
 use std::net::IpAddr;
 use std::sync::{Arc, RwLock};
@@ -89,19 +89,15 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     snapshot.tls.tell();
     let keeper = Journal::start(&home.queue(), config.limits.journal)
         .map_err(|error| Failure::temporary(format!("unable to start the journal: {error}")))?;
-    let standing = recover(&queue)?;
-    let held = queue
-        .held()
-        .map_err(|error| Failure::temporary(format!("unable to see what is held: {error}")))?;
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::temporary(format!("unable to start: {error}")))?;
+    let snapshot = Arc::new(RwLock::new(Arc::new(snapshot)));
+    let opened = spools::open(&queue, &snapshot)?;
+    let runtime = runtime()?;
     let (stopper, stop) = Stopper::new();
     let (tell, news) = unbounded_channel();
     let pools = pools(&config)?;
     let running = runtime.block_on(async {
-        let kept = (queue, pools, keeper.journal());
+        let spools = (queue, opened.store);
+        let kept = (spools, pools, keeper.journal());
         let (server, local) = assemble(home, config, kept, snapshot, stop, &tell)?;
         let remote = remote(&server)?;
         let parts = Parts {
@@ -113,7 +109,8 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
             tell: tell.clone(),
         };
         let signals = Signals::catch()?;
-        let engine = tokio::spawn(Engine::new(parts, standing, &held).run(server.stop()));
+        let engine =
+            tokio::spawn(Engine::new(parts, opened.standing, &opened.held).run(server.stop()));
         watch::start(&server, &tell)?;
         tls::watch(&server, &tell);
         let gates = open(&server, listeners, out)?;
@@ -123,9 +120,18 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     });
     runtime.shutdown_timeout(LAST_STEPS);
     drop(keeper);
+    // What waits to be written is written before anybody else may drain the queue.
+    drop(opened.writer);
     drop(drainer);
     drop(log);
     running
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::temporary(format!("unable to start: {error}")))
 }
 
 /// mtad.toml, and the command line over it.
@@ -164,7 +170,7 @@ fn settings(home: &Home, arguments: &Serve) -> Result<Config, Failure> {
     }
 }
 
-fn origin() -> Origin {
+pub(crate) fn origin() -> Origin {
     Origin {
         pid: std::process::id(),
         uid: nix::unistd::getuid().as_raw(),
@@ -226,38 +232,11 @@ fn pools(config: &Config) -> Result<Pools, Failure> {
     })
 }
 
-/// Takes stock of the queue, and says what was broken.
-fn recover(queue: &Queue<RealFiles>) -> Result<Vec<Recovered>, Failure> {
-    let found = queue
-        .recover()
-        .map_err(|error| Failure::temporary(format!("unable to read the queue: {error}")))?;
-    for one in &found.quarantined {
-        log::put_aside(one);
-    }
-    for path in &found.mended {
-        tracing::warn!("mended what was damaged: {}", path.display());
-    }
-    for path in &found.removed {
-        tracing::info!("removed what a crash left: {}", path.display());
-    }
-    for said in &found.failed {
-        tracing::warn!("{said}");
-    }
-    let known = |one: Standing| Recovered {
-        id: one.id,
-        birth: one.birth,
-        sender: one.sender,
-        next: PerChannel::new(one.local, one.remote),
-        bounced: one.bounce,
-    };
-    Ok(found.standing.into_iter().map(known).collect())
-}
-
 fn assemble(
     home: Home,
     config: Config,
-    (queue, pools, journal): (Queue<RealFiles>, Pools, Journal),
-    snapshot: server::Snapshot,
+    ((queue, store), pools, journal): ((Queue<RealFiles>, Store<RealFiles>), Pools, Journal),
+    snapshot: Arc<RwLock<Arc<server::Snapshot>>>,
     stop: Stop,
     tell: &UnboundedSender<News>,
 ) -> Result<(Arc<Server>, Arc<Local>), Failure> {
@@ -271,7 +250,7 @@ fn assemble(
     };
     let local = Local::new(
         home.clone(),
-        queue.clone(),
+        store.clone(),
         Arc::clone(&accounts),
         origin(),
         local::Settings {
@@ -281,7 +260,7 @@ fn assemble(
         found(tell),
     );
     let local = Arc::new(local.with_dates(config.dates()));
-    let spool = QueueSpool::builder(queue.clone(), pools.sessions.clone(), origin())
+    let spool = QueueSpool::builder(store.clone(), pools.sessions.clone(), origin())
         .on_queued(found(tell))
         .budget(config.limits.store_bytes)
         .build();
@@ -297,10 +276,11 @@ fn assemble(
         authenticator: Arc::new(Logins::new(Arc::clone(&accounts), pools.logins.clone())),
         clock: Clock::start(),
         incoming: Budget::new(config.limits.incoming_bytes),
-        snapshot: RwLock::new(Arc::new(snapshot)),
+        snapshot,
         home,
         config,
         queue,
+        store,
         pools,
         journal,
         accounts,

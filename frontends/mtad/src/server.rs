@@ -18,6 +18,7 @@ use mta_proto::{pop3, qmqp, qmtp};
 use mta_store::control_dir::ControlDir;
 use mta_store::files::RealFiles;
 use mta_store::queue::Queue;
+use mta_store::store::Store;
 use std::net::IpAddr;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
@@ -65,8 +66,10 @@ pub struct Server {
     pub home: Home,
     /// mtad.toml and the command line.
     pub config: Config,
-    /// The queue.
+    /// The queue in qmail's layout, through which other programs hand messages in.
     pub queue: Queue<RealFiles>,
+    /// Where messages are kept until they are delivered: that queue itself, or a log.
+    pub store: Store<RealFiles>,
     /// Store threads.
     pub pools: Pools,
     /// The accounts of virtual domains.
@@ -79,7 +82,7 @@ pub struct Server {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) clock: Clock,
-    pub(crate) snapshot: RwLock<Arc<Snapshot>>,
+    pub(crate) snapshot: Arc<RwLock<Arc<Snapshot>>>,
     /// What clients' bodies may take of memory together.
     pub(crate) incoming: Budget,
     pub(crate) stop: Stop,

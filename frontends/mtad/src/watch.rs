@@ -5,7 +5,7 @@ use crate::engine::News;
 use crate::orders;
 use crate::requests::{self, Request};
 use crate::server::Server;
-use crate::signals;
+use crate::{serve, signals, spools};
 use driver::Clock;
 use mta_core::ports::spool::MessageId;
 use std::sync::Arc;
@@ -51,11 +51,14 @@ fn drain(trigger: &pipe::Receiver) {
 }
 
 async fn scan(server: &Arc<Server>, tell: &UnboundedSender<News>) {
-    let (queue, directory) = (server.queue.clone(), server.home.requests());
+    let (looked, directory) = (Arc::clone(server), server.home.requests());
     let found = server
         .pools
         .queue
-        .run(move || (queue.todo(), requests::list(&directory)))
+        .run(move || {
+            let found = spools::arrivals(&looked, serve::origin());
+            (found, requests::list(&directory))
+        })
         .await;
     let Ok((todo, asked)) = found else {
         return;

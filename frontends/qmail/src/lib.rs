@@ -14,6 +14,7 @@ mod controls;
 mod descriptor;
 mod failure;
 mod injection;
+mod install;
 mod io;
 mod net;
 mod options;
@@ -26,7 +27,7 @@ mod words;
 
 pub use io::{Environment, Io};
 pub use programs::NAMES;
-pub use start::main;
+pub use start::{main, queue};
 
 use applet::Exit;
 use failure::Failure;

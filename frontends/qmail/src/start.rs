@@ -1,7 +1,7 @@
 //! From a process to an [`Io`]: which applet, which home, which descriptors (qmail(7)).
 
 use crate::descriptor::open;
-use crate::{Environment, Io, NAMES, run};
+use crate::{Environment, Io, NAMES, install, run};
 use applet::{Exit, Selection, select};
 use mta_core::Unix;
 use nix::unistd::{getegid, geteuid, getgid, getuid};
@@ -11,7 +11,29 @@ use std::io::{BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
-pub(crate) const DEFAULT_HOME: &str = "/var/qmail";
+/// Where the installation lies, unless somebody who may says otherwise. Another home than
+/// `/var/qmail` is built in by the variable MTA_BUILD_HOME.
+pub(crate) const DEFAULT_HOME: &str = match option_env!("MTA_BUILD_HOME") {
+    Some(home) => home,
+    None => "/var/qmail",
+};
+
+const _: () = assert!(
+    matches!(DEFAULT_HOME.as_bytes(), [b'/', ..]),
+    "MTA_BUILD_HOME: expected an absolute path"
+);
+
+/// Runs qmail-queue in the home that was built in. Arguments and environment are not looked at: its
+/// caller has fewer rights, and chose them.
+#[must_use]
+pub fn queue() -> Exit {
+    let io = Io {
+        home: PathBuf::from(DEFAULT_HOME),
+        now: now(),
+        ..Io::nothing()
+    };
+    run("qmail-queue", io)
+}
 
 /// Runs the program that the command line names, with the process's environment and descriptors.
 #[must_use]
@@ -21,11 +43,18 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
         Ok(option) => option,
         Err(text) => return complain(&text),
     };
+    if let Some(home) = take_installation(&arguments) {
+        return match install::as_root(&home, Path::new(DEFAULT_HOME)) {
+            Ok(()) => Exit::OK,
+            Err(text) => complain(&format!("qmail: {text}")),
+        };
+    }
     match select("qmail", NAMES, arguments) {
         Ok(Selection::Run { applet, arguments }) => start(applet, arguments, option),
         Ok(Selection::Install { directory }) => install(&directory),
         Err(usage) => complain(&format!(
-            "{usage}\nbefore APPLET, --home DIRECTORY says where the installation lies"
+            "{usage}\nbefore APPLET, --home DIRECTORY says where the installation lies;\n\
+             --install HOME --as-root makes one"
         )),
     }
 }
@@ -33,10 +62,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> Exit {
 /// Takes `--home DIRECTORY` or `--home=DIRECTORY` out, where it stands right behind our own name.
 /// A program that is called by its own name has no such option: its arguments may be anything.
 fn take_home(arguments: &mut Vec<OsString>) -> Result<Option<PathBuf>, String> {
-    let called = arguments.first().map(PathBuf::from).unwrap_or_default();
-    let by_its_name = called
-        .file_name()
-        .is_some_and(|name| NAMES.iter().any(|n| name == *n));
+    let by_its_name = is_called_by_its_name(arguments);
     let Some(first) = arguments.get(1).filter(|_| !by_its_name) else {
         return Ok(None);
     };
@@ -57,6 +83,29 @@ fn take_home(arguments: &mut Vec<OsString>) -> Result<Option<PathBuf>, String> {
     Ok(home)
 }
 
+fn is_called_by_its_name(arguments: &[OsString]) -> bool {
+    let called = arguments.first().map(PathBuf::from).unwrap_or_default();
+    called
+        .file_name()
+        .is_some_and(|name| NAMES.iter().any(|n| name == *n))
+}
+
+/// The directory of `--install DIRECTORY --as-root`.
+fn take_installation(arguments: &[OsString]) -> Option<PathBuf> {
+    let words = arguments.get(1..)?;
+    if is_called_by_its_name(arguments) {
+        return None;
+    }
+    match words {
+        [install, home, as_root] | [as_root, install, home]
+            if install == "--install" && as_root == "--as-root" =>
+        {
+            Some(PathBuf::from(home))
+        }
+        _ => None,
+    }
+}
+
 fn start(applet: &str, arguments: Vec<OsString>, option: Option<PathBuf>) -> Exit {
     let mut environment: Environment = std::env::vars_os().collect();
     let trusted = getuid() == geteuid() && getgid() == getegid();
@@ -74,7 +123,6 @@ fn start(applet: &str, arguments: Vec<OsString>, option: Option<PathBuf>) -> Exi
         variable.filter(|_| trusted),
         Path::new(DEFAULT_HOME),
     );
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
     run(
         applet,
         Io {
@@ -88,9 +136,14 @@ fn start(applet: &str, arguments: Vec<OsString>, option: Option<PathBuf>) -> Exi
             ),
             errors: descriptor(2)
                 .map_or_else(|| Box::new(std::io::sink()) as _, |f| Box::new(f) as _),
-            now: Unix(since.map(|d| d.as_secs()).unwrap_or(0)),
+            now: now(),
         },
     )
+}
+
+fn now() -> Unix {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    Unix(since.map(|since| since.as_secs()).unwrap_or(0))
 }
 
 /// What was closed cannot be read, and is not taken for an empty message.

@@ -8,7 +8,7 @@ use super::frame::{self, Frame, Kind};
 use super::index::{self, At, Change, Known};
 use super::segment;
 use crate::files::Files;
-use crate::queue::{At as _, QueueError};
+use crate::queue::{At as _, Quarantined, QueueError};
 use mta_core::ports::spool::MessageId;
 use mta_core::rewrite::Channel;
 use std::sync::Arc;
@@ -224,4 +224,43 @@ pub(super) fn set_aside<F: Files>(
     }
     out.sync().at("sync", &path)?;
     Ok(path)
+}
+
+impl<F: Files> Log<F> {
+    /// Takes a damaged message out of the log; its bytes are kept in a file of their own first.
+    ///
+    /// # Errors
+    /// After a failure it can be called again.
+    pub fn quarantine(&self, id: MessageId, reason: &str) -> Result<Quarantined, QueueError> {
+        let (at, size, file) = {
+            let state = self.shared.lock();
+            let known = state.index.get(id).ok_or(QueueError::Gone(id))?;
+            let at = known.at().ok_or(QueueError::Gone(id))?;
+            let file = state.segments.get(&at.segment).map(Arc::clone);
+            (at, known.size(), file.ok_or(QueueError::Gone(id))?)
+        };
+        let damaged = super::replay::Damaged {
+            segment: at.segment,
+            from: at.offset,
+            to: at.offset + size.bytes,
+        };
+        let shared = &self.shared;
+        let mut files = vec![set_aside(&*shared.files, &shared.dir, damaged, &file)?];
+        let body = self.bodies().join(id.to_string());
+        let there = size.apart && shared.files.exists(&body).at("find", &body)?;
+        if there {
+            let kept = shared.dir.join(format!("damaged.body.{id}"));
+            shared.files.rename(&body, &kept).at("put aside", &body)?;
+            files.push(kept);
+        }
+        shared
+            .syncs
+            .mark(&shared.dir)
+            .wait()
+            .at("sync", &shared.dir)?;
+        self.remove(id)?;
+        shared.stuck.store(0, Ordering::Relaxed);
+        let reason = reason.to_owned();
+        Ok(Quarantined { files, reason })
+    }
 }

@@ -134,26 +134,26 @@ impl<F: Files> Draft<F> {
         done.map(|()| id)
     }
 
-    /// As [`Draft::commit`], but returns at once; `tell` is called by the thread that is in
-    /// [`Log::write_groups`].
-    ///
-    /// # Errors
-    /// The message is not queued, and nothing of it is left; `tell` is not called.
+    /// As [`Draft::commit`], but does not wait: `tell` is called by the thread that is in
+    /// [`Log::write_groups`], or here where the message cannot even be handed to it.
     pub fn submit(
         self,
         envelope: &Envelope,
         now: Unix,
         route: &mut dyn FnMut(&Address) -> Routed,
-        tell: impl FnOnce(io::Result<MessageId>) + Send + 'static,
-    ) -> Result<(), QueueError> {
+        tell: impl FnOnce(Result<MessageId, QueueError>) + Send + 'static,
+    ) {
         let log = self.log.clone();
-        let (id, group, mut body) = self.append(envelope, now, route)?;
-        let shared = std::sync::Arc::clone(&log.shared);
-        shared.on_durable(&group, move |done| {
-            body.settle(&log, done.is_ok());
-            tell(done.map(|()| id));
-        });
-        Ok(())
+        match self.append(envelope, now, route) {
+            Err(error) => tell(Err(error)),
+            Ok((id, group, mut body)) => {
+                let shared = std::sync::Arc::clone(&log.shared);
+                shared.on_durable(&group, move |done| {
+                    body.settle(&log, done.is_ok());
+                    tell(done.map(|()| id));
+                });
+            }
+        }
     }
 
     fn append(

@@ -74,7 +74,7 @@ struct Round {
 }
 
 /// Is called once a group is durable, or is not.
-struct Told(Box<dyn FnOnce(io::Result<()>) + Send>);
+struct Told(Box<dyn FnOnce(Result<(), QueueError>) + Send>);
 
 impl std::fmt::Debug for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -168,14 +168,14 @@ impl<F: Files> Shared<F> {
     pub(super) fn on_durable(
         &self,
         group: &Group,
-        tell: impl FnOnce(io::Result<()>) + Send + 'static,
+        tell: impl FnOnce(Result<(), QueueError>) + Send + 'static,
     ) {
         let mut told = group.0.told.lock().unwrap_or_else(PoisonError::into_inner);
         match group.0.result.get() {
             None => told.push(Told(Box::new(tell))),
             Some(result) => {
                 drop(told);
-                tell(result.map_err(Failure::to_error));
+                tell(result.map_err(|failure| self.failed(&failure.to_error())));
             }
         }
     }
@@ -256,7 +256,7 @@ impl<F: Files> Shared<F> {
         }
         drop(state);
         for Told(tell) in told {
-            tell(result.map_err(Failure::to_error));
+            tell(result.map_err(|failure| self.failed(&failure.to_error())));
         }
         self.lock()
     }

@@ -173,6 +173,12 @@ impl<F: Files> Log<F> {
         self.shared.close();
     }
 
+    /// Returns the directory.
+    #[must_use]
+    pub fn dir(&self) -> &Path {
+        &self.shared.dir
+    }
+
     /// Returns how many messages stand in the log.
     #[must_use]
     pub fn len(&self) -> usize {

@@ -20,6 +20,8 @@ use std::sync::atomic::Ordering;
 pub struct Recovered {
     /// The messages in it, oldest record first.
     pub standing: Vec<Standing>,
+    /// The messages that an administrator wants not to be delivered for now.
+    pub held: Vec<MessageId>,
     /// Messages that were taken from the qmail layout and may still be there.
     pub doors: Vec<(MessageId, Door)>,
     /// What was damaged and where a copy of it is; each belongs into the log.
@@ -96,9 +98,22 @@ impl<F: Files> Log<F> {
         if let Some(door) = record.entry.door {
             found.doors.push((id, door));
         }
+        match self.is_held(id) {
+            Ok(held) => found.held.extend(held.then_some(id)),
+            Err(error) => found.failed.push(error.to_string()),
+        }
         if let Some(standing) = self.standing(&record.entry) {
             found.standing.push(standing);
         }
+    }
+
+    fn is_held(&self, id: MessageId) -> Result<bool, QueueError> {
+        let ordered = {
+            let state = self.shared.lock();
+            let more = state.index.get(id).and_then(|known| known.more());
+            more.is_some_and(|more| more.orders.is_some())
+        };
+        Ok(ordered && self.params(id)?.held)
     }
 
     fn standing(&self, entry: &Entry) -> Option<Standing> {

@@ -7,10 +7,10 @@ use super::index::{self, At, Change};
 use super::replay::body_is_sound;
 use crate::files::{Access, Files, OpenFile};
 use crate::queue::{At as _, Info, Message, Preprocessed, QueueError, limits};
-use mta_core::Unix;
 use mta_core::ports::spool::MessageId;
 use mta_core::queue::Pending;
 use mta_core::rewrite::Channel;
+use mta_core::{Address, Unix};
 use std::sync::Arc;
 
 /// A message's own record as it was read.
@@ -58,12 +58,20 @@ impl<F: Files> Log<F> {
         })
     }
 
-    /// Returns what the manager is to know of a new message.
+    /// Returns what the manager is to know of a new message, and shows its forward-paths as they
+    /// were given.
     ///
     /// # Errors
     /// [`QueueError::Gone`] where there is none, [`QueueError::Broken`] where it is damaged.
-    pub fn preprocessed(&self, id: MessageId) -> Result<Preprocessed, QueueError> {
+    pub fn preprocessed(
+        &self,
+        id: MessageId,
+        show: &mut dyn FnMut(&Address),
+    ) -> Result<Preprocessed, QueueError> {
         let record = self.record(id)?;
+        for to in &record.entry.recipients {
+            show(to.given.as_ref().unwrap_or(&to.routed.address));
+        }
         let on = |channel| {
             let recipients = record.entry.recipients.iter();
             recipients.filter(|to| to.routed.channel == channel).count() as u64

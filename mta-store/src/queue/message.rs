@@ -4,6 +4,7 @@ use super::error::{At, QueueError};
 use super::preprocess::address;
 use super::{Queue, limits};
 use crate::files::{Access, Files, OpenFile};
+use crate::log::Door;
 use mta_core::ports::spool::MessageId;
 use mta_core::{Address, Unix};
 use std::io;
@@ -125,6 +126,21 @@ impl<F: Files> Queue<F> {
         };
         let len = file.stat().at("describe", &path)?.size;
         Ok(Message::in_file(file, len))
+    }
+
+    /// Returns what tells a message from every other that has or had its number.
+    ///
+    /// # Errors
+    /// Fails where there is no such message.
+    pub fn door(&self, id: MessageId) -> Result<Door, QueueError> {
+        let path = self.paths().mess(id);
+        let stat = self.files().stat(&path).at("describe", &path)?;
+        let seconds = u128::from(stat.mtime.0) * 1_000_000_000;
+        Ok(Door {
+            id,
+            size: stat.size,
+            written: seconds + u128::from(stat.mtime_nanos),
+        })
     }
 
     /// Reads the sender and birth of a preprocessed message.

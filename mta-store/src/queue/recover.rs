@@ -281,7 +281,15 @@ impl<F: Files> Queue<F> {
         self.put_aside(&[path.to_path_buf()], &reason).map(Some)
     }
 
-    fn next_attempt(&self, id: MessageId, channel: Channel) -> Result<Option<Unix>, QueueError> {
+    /// Returns when the recipients of a channel are tried next; `None` where it has none.
+    ///
+    /// # Errors
+    /// Fails where the system does not let us look.
+    pub fn next_attempt(
+        &self,
+        id: MessageId,
+        channel: Channel,
+    ) -> Result<Option<Unix>, QueueError> {
         let path = self.paths().channel(id, channel);
         match self.files().stat(&path) {
             Ok(stat) => Ok(Some(stat.mtime)),

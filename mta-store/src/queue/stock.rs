@@ -188,8 +188,22 @@ impl<F: Files> Queue<F> {
     /// Tells whether a stale envelope would make a message somebody else's as soon as it bears the
     /// number. Recovery put all of those aside; looking for each again would wait for every sync of
     /// todo/, since file systems sync a directory under its lock.
+    ///
+    /// A writer that may not look into info/, as qmailq may not, takes the number: so does the
+    /// original, and whoever preprocesses the message removes what is stale there.
     fn is_claimed(&self, id: MessageId) -> Result<bool, QueueError> {
-        Ok(!self.inner.recovered.load(Ordering::Acquire) && self.is_queued(id)?)
+        if self.inner.recovered.load(Ordering::Acquire) {
+            return Ok(false);
+        }
+        match self.is_queued(id) {
+            Err(QueueError::Io { path, source, .. })
+                if source.kind() == ErrorKind::PermissionDenied
+                    && path == self.paths().info(id) =>
+            {
+                Ok(false)
+            }
+            other => other,
+        }
     }
 }
 

@@ -63,7 +63,7 @@ fn what_was_said_of_a_message_is_there_after_a_restart() {
     assert!(standing.bounce);
     assert_eq!(found.standing.len(), 2);
     assert_eq!(log.pending(id, Channel::Remote).unwrap()[0].offset, 1);
-    let whole = log.preprocessed(id).unwrap();
+    let whole = log.preprocessed(id, &mut |_| {}).unwrap();
     assert_eq!((whole.local, whole.remote, whole.uid), (1, 1, Some(2)));
     let params = log.params(id).unwrap();
     assert!(params.held && params.warned.contains(&(Channel::Remote, 1)));
@@ -274,8 +274,8 @@ fn one_sync_serves_all_who_wait() {
         let mut draft = log.begin(Origin { pid: 1, uid: 1 });
         draft.write(format!("letter {n}\n").as_bytes()).unwrap();
         let told = told.clone();
-        let tell = move |done: std::io::Result<MessageId>| told.send(done.unwrap()).unwrap();
-        draft.submit(&to("a@local"), NOW, &mut route, tell).unwrap();
+        let tell = move |done: Result<MessageId, QueueError>| told.send(done.unwrap()).unwrap();
+        draft.submit(&to("a@local"), NOW, &mut route, tell);
     }
     let before = disk.calls();
     assert!(tells.try_recv().is_err(), "nobody has written yet");

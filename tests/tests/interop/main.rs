@@ -9,6 +9,7 @@
 mod bad_input;
 mod crash;
 mod exhaustion;
+mod installation;
 mod paths;
 mod pop3_clients;
 mod power_loss;
@@ -16,6 +17,7 @@ mod qmail_agreement;
 mod qmail_network;
 mod relay;
 mod smtp_clients;
+mod tls_clients;
 
 /// The path of a tool, or the end of the test with the reason noted.
 #[macro_export]

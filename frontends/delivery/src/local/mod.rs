@@ -13,6 +13,7 @@
 
 mod assigned;
 pub mod capture;
+mod in_memory;
 mod mailbox;
 mod program;
 mod quota;
@@ -21,6 +22,7 @@ pub mod vdelivermail;
 mod work;
 
 pub use assigned::Assigned;
+pub use in_memory::in_memory;
 pub use program::Output;
 pub use work::{Done, Forward, Work};
 

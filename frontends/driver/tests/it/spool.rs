@@ -1,11 +1,14 @@
 //! `QueueSpool` on a file system in memory: what is promised is kept, what is dropped leaves nothing.
 
-use driver::{PoolLimits, QueueSpool, StorePool};
+use driver::{LogWriter, PoolLimits, QueueSpool, StorePool};
 use mta_core::ports::Spool;
 use mta_core::ports::spool::{MessageId, SpoolError};
+use mta_core::rewrite::Routing;
 use mta_core::{Address, Envelope, Unix};
 use mta_store::files::{Files, SimFiles, sim::Fault};
+use mta_store::log::{INLINE, Log};
 use mta_store::queue::{Origin, Queue, SPLIT};
+use mta_store::store::{Route, Store};
 use std::path::Path;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
@@ -29,7 +32,8 @@ fn world(budget: usize) -> World {
     let told = Arc::new(Mutex::new(Vec::new()));
     let tell = Arc::clone(&told);
     let origin = Origin { pid: 1, uid: 2 };
-    let spool = QueueSpool::builder(queue.clone(), pool.clone(), origin)
+    let store = Store::queue(queue.clone(), route());
+    let spool = QueueSpool::builder(store, pool.clone(), origin)
         .clock(|| Unix(1_000_000_000))
         .on_queued(move |id| tell.lock().unwrap().push(id))
         .budget(budget)
@@ -41,6 +45,11 @@ fn world(budget: usize) -> World {
         spool,
         told,
     }
+}
+
+fn route() -> Route {
+    let routing = Routing::default();
+    Arc::new(move |to| routing.route(to))
 }
 
 impl World {
@@ -197,4 +206,81 @@ async fn a_closed_pool_queues_nothing() {
     world.pool.close();
     let result = incoming.commit(Envelope::default()).await;
     assert_eq!(result, Err(SpoolError::Closed));
+}
+
+/// A log with a writer, and the spool in front of it.
+fn log_spool(files: &Arc<SimFiles>) -> (QueueSpool<SimFiles>, Log<SimFiles>, LogWriter<SimFiles>) {
+    let (log, _) = Log::open(Arc::clone(files), "/log").unwrap();
+    let writer = LogWriter::start(log.clone()).unwrap();
+    let pool = StorePool::start("test-log", PoolLimits::default()).unwrap();
+    let store = Store::log(log.clone(), route());
+    let origin = Origin { pid: 1, uid: 2 };
+    let spool = QueueSpool::builder(store, pool, origin).build();
+    (spool, log, writer)
+}
+
+async fn send(spool: &QueueSpool<SimFiles>, body: &[u8]) -> Result<MessageId, SpoolError> {
+    let mut incoming = spool.begin().await?;
+    for piece in body.chunks(50_000) {
+        incoming.write(piece.to_vec().into()).await?;
+    }
+    let to = Address::new(*b"joe@example.org").unwrap();
+    let envelope = Envelope {
+        recipients: vec![to.into()],
+        ..Envelope::default()
+    };
+    incoming.commit(envelope).await
+}
+
+#[tokio::test]
+async fn a_log_takes_small_and_large_messages() {
+    let files = Arc::new(SimFiles::new());
+    let (spool, log, _writer) = log_spool(&files);
+    for size in [0, 1, INLINE, INLINE + 1, 3 * INLINE] {
+        let body = vec![b'x'; size];
+        let id = send(&spool, &body).await.unwrap();
+        let message = log.open_message(id).unwrap();
+        assert_eq!(message.len(), size as u64);
+        log.verify(id).unwrap();
+    }
+}
+
+#[tokio::test]
+async fn many_sessions_share_the_groups_of_a_log() {
+    let files = Arc::new(SimFiles::new());
+    let (spool, log, _writer) = log_spool(&files);
+    let all = (0..100).map(|_| {
+        let spool = spool.clone();
+        tokio::spawn(async move { send(&spool, b"hello\n").await.unwrap() })
+    });
+    let mut ids = Vec::new();
+    for one in all.collect::<Vec<_>>() {
+        ids.push(one.await.unwrap());
+    }
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!((ids.len(), log.len()), (100, 100));
+}
+
+#[tokio::test]
+async fn a_log_whose_disk_is_full_says_so_and_goes_on() {
+    let files = Arc::new(SimFiles::new());
+    let (spool, log, _writer) = log_spool(&files);
+    let calls = files.calls();
+    files.inject_during(calls + 1, calls + 50, Fault::NoSpace);
+    assert_eq!(send(&spool, b"hello\n").await, Err(SpoolError::Full));
+    files.heal();
+    let id = send(&spool, b"hello\n").await.unwrap();
+    assert_eq!(log.len(), 1);
+    log.verify(id).unwrap();
+}
+
+#[tokio::test]
+async fn an_ended_writer_has_written_what_waited() {
+    let files = Arc::new(SimFiles::new());
+    let (spool, log, writer) = log_spool(&files);
+    let id = send(&spool, b"hello\n").await.unwrap();
+    drop((spool, writer, log));
+    let (_, found) = Log::open(files, "/log").unwrap();
+    assert_eq!(found.standing[0].id, id);
 }

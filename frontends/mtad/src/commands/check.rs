@@ -2,6 +2,7 @@
 
 mod tls;
 
+use super::instcheck;
 use crate::config::{Config, hold_everything};
 use crate::home::Home;
 use crate::privileges::{self, Privileges};
@@ -72,6 +73,9 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
     judge.domains(before)?;
     judge.aliases()?;
     judge.queue()?;
+    for said in instcheck::deviations(home.root()) {
+        judge.error(&said)?;
+    }
     let verdict = match (&controls, &config) {
         (Some(controls), Some(config)) => relay_verdict(controls, config),
         _ => "not an open relay: mtad does not start before the errors above are mended".to_owned(),

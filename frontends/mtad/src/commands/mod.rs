@@ -4,6 +4,7 @@ mod ask;
 mod check;
 mod domain;
 mod init;
+mod instcheck;
 mod orders;
 mod password;
 mod queue;

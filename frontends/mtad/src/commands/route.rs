@@ -18,6 +18,7 @@ use mta_core::rewrite::{Channel, Routed};
 use mta_store::control_dir::ControlDir;
 use mta_store::files::RealFiles;
 use mta_store::queue::Origin;
+use mta_store::store::Store;
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -64,8 +65,9 @@ impl Teller {
         // It delivers nothing and queues nothing.
         let origin = Origin { pid: 0, uid: 0 };
         let accounts = Arc::new(accounts::of(home)?);
-        let queue = ask::queue(home)?;
-        let local = Local::new(home.clone(), queue, accounts, origin, settings, |_| {});
+        let routing = controls.routing.clone();
+        let store = Store::queue(ask::queue(home)?, Arc::new(move |to| routing.route(to)));
+        let local = Local::new(home.clone(), store, accounts, origin, settings, |_| {});
         Ok(Self {
             config,
             controls,

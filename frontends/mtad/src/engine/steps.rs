@@ -13,9 +13,10 @@ use mta_core::queue::{Action, Loaded, PerChannel, Preprocessed, Step, Trouble, a
 use mta_core::rewrite::{Channel, Reason, Routed, Routing};
 use mta_core::{Address, Unix};
 use mta_store::files::RealFiles;
-use mta_store::queue::{Queue, QueueError};
+use mta_store::queue::QueueError;
+use mta_store::store::Store;
 
-type Files = Queue<RealFiles>;
+type Files = Store<RealFiles>;
 
 impl Engine {
     /// Begins one step; its answer comes as news.
@@ -99,12 +100,10 @@ impl Engine {
             let now = Clock::unix();
             let mut sorted = Vec::new();
             let found = queue.preprocess(id, now, &mut |to| {
-                if !journal.is_kept() || sorted.len() >= SORTED_MAX {
-                    return routing.route(to);
+                if journal.is_kept() && sorted.len() < SORTED_MAX {
+                    let (routed, reasons) = routing.explain(to);
+                    sorted.push(sentence(to, &routed, &reasons));
                 }
-                let (routed, reasons) = routing.explain(to);
-                sorted.push(sentence(to, &routed, &reasons));
-                routed
             })?;
             let sender = Filtered(found.sender.as_bytes());
             let (size, local, remote) = (found.size, found.local, found.remote);
@@ -199,7 +198,7 @@ impl Engine {
         work: impl FnOnce(&Files) -> Result<T, QueueError> + Send + 'static,
         answer: impl FnOnce(Result<T, Trouble>) -> Answer + Send + 'static,
     ) {
-        let (queue, tell) = (self.server.queue.clone(), self.tell.clone());
+        let (queue, tell) = (self.server.store.clone(), self.tell.clone());
         let pool = self.server.pools.queue.clone();
         tokio::spawn(async move {
             let done = pool.run(move || work(&queue).map_err(|error| trouble(&queue, id, error)));
@@ -243,7 +242,10 @@ fn load(
     let sender = queue.info(id)?.sender;
     let mut pending = queue.pending(id, channel)?;
     let params = queue.params(id)?;
-    attach(&mut pending, &params.recipients, routing);
+    if queue.as_log().is_none() {
+        // A log keeps them with each recipient.
+        attach(&mut pending, &params.recipients, routing);
+    }
     for one in &mut pending {
         one.warned = params.warned.contains(&(channel, one.offset));
     }

@@ -43,13 +43,13 @@ impl Delivery<'_> {
             params,
             message,
         } = self;
-        let mail = onward.mail(&local.queue.params(job.id)?.mail);
+        let mail = onward.mail(&local.store.params(job.id)?.mail);
         let rcpt = onward.rcpt(params);
         let recipient = |address| Recipient {
             address,
             params: rcpt.clone(),
         };
-        let mut draft = local.queue.begin(local.origin, job.now)?;
+        let mut draft = local.store.begin(local.origin, job.now)?;
         let now = local.dates.stamp(job.now);
         let line = received(local.origin.pid, Invoked::ByAlias, now);
         draft.write(line.as_bytes())?;
@@ -61,7 +61,7 @@ impl Delivery<'_> {
                 .read_at(&mut piece, at)
                 .map_err(|error| QueueError::Io {
                     doing: "read",
-                    path: local.queue.layout().mess(job.id),
+                    path: local.store.place(job.id),
                     source: error,
                 })?;
             if n == 0 {

@@ -31,7 +31,8 @@ use mta_core::envelope::RcptParams;
 use mta_core::ports::spool::MessageId;
 use mta_core::report::{Handover, Outcome, Report};
 use mta_store::files::RealFiles;
-use mta_store::queue::{Message, Origin, Queue, Source};
+use mta_store::queue::{Message, Origin, Source};
+use mta_store::store::Store;
 use std::fs::File;
 use std::sync::Arc;
 
@@ -42,7 +43,7 @@ const POSTMASTER: &[u8] = b"postmaster";
 pub struct Local {
     home: Home,
     tools: Tools,
-    queue: Queue<RealFiles>,
+    store: Store<RealFiles>,
     origin: Origin,
     dates: Dates,
     users: account::Users,
@@ -71,7 +72,7 @@ impl Local {
     /// Delivers in this home; `queued` is told of every message that a forward makes.
     pub fn new(
         home: Home,
-        queue: Queue<RealFiles>,
+        store: Store<RealFiles>,
         accounts: Arc<Accounts>,
         origin: Origin,
         settings: Settings,
@@ -81,7 +82,7 @@ impl Local {
             users: account::Users::new(home.users().join("cdb"), home.alias()),
             tools: Tools::new(settings, Some(accounts)),
             home,
-            queue,
+            store,
             origin,
             dates: Dates::Utc,
             queued: Box::new(queued),
@@ -102,15 +103,14 @@ impl Local {
         if job.recipient.local().is_empty() {
             return Report::success("");
         }
-        let opened = self.queue.open_message(job.id);
+        let opened = self.store.open_message(job.id);
         let message = match opened.map(Message::into_source) {
             Ok(Source::File(file)) => file.into_inner(),
-            other => {
-                // A queue of files has every message in one of its own.
-                let why = other.map_or_else(|error| error.to_string(), |_| "no file".to_owned());
-                tracing::warn!("unable to open message {}: {why}", job.id);
-                return Report::deferral("Zqmail-spawn unable to open message. (#4.3.0)\n");
-            }
+            Ok(Source::Bytes(bytes)) => match delivery::local::in_memory(&bytes) {
+                Ok(file) => file,
+                Err(error) => return unopened(job, &error.to_string()),
+            },
+            Err(error) => return unopened(job, &error.to_string()),
         };
         let delivery = Delivery {
             local: self,
@@ -132,6 +132,11 @@ fn is_for_postmaster(recipient: &Address, user: &User) -> bool {
     let named = user.ext.eq_ignore_ascii_case(POSTMASTER)
         || recipient.local().eq_ignore_ascii_case(POSTMASTER);
     named && !user.alias
+}
+
+fn unopened(job: &Job, why: &str) -> Report {
+    tracing::warn!("unable to open message {}: {why}", job.id);
+    Report::deferral("Zqmail-spawn unable to open message. (#4.3.0)\n")
 }
 
 impl Delivery<'_> {

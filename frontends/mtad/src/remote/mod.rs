@@ -244,7 +244,7 @@ impl Remote {
     }
 
     async fn open(&self, id: MessageId) -> Result<(body::Body, Params), Report> {
-        let queue = self.server.queue.clone();
+        let queue = self.server.store.clone();
         let work = move || {
             let params = queue.params(id)?;
             Ok::<_, mta_store::queue::QueueError>((queue.open_message(id)?, params))

@@ -81,6 +81,11 @@ fn certificates_are_judged_by_name_key_and_date() {
             "{name}: {line}"
         );
     }
+}
+
+#[test]
+fn a_missing_certificate_is_an_error_only_for_services_that_need_one() {
+    let home = Home::new();
     fs::remove_file(home.path().join(PEM)).unwrap();
     let out = home.run(&["check"], "").ok();
     assert!(out.contains("STARTTLS and STLS are not offered"), "{out}");

@@ -6,6 +6,7 @@ mod chain;
 mod home;
 mod inject;
 mod injecting;
+mod install;
 mod kit;
 mod maildir2mbox;
 mod original;
