@@ -13,6 +13,7 @@ use crate::pop3_service::InUse;
 use crate::privileges::{self, Privileges};
 use crate::remote::Remote;
 use crate::server::{self, Pools, Server};
+use crate::setup::{self, Remade};
 use crate::signals::Signals;
 use crate::stop::{Phase, Stop, Stopper};
 use crate::tls::{self, Tls};
@@ -72,18 +73,18 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     let listeners = Listeners::bind(&config)?;
     let privileges = privileges::drop_to_owner(home.root())?;
     let (snapshot, findings) = server::load(&home, &config, Tls::start(&home, &config)?)?;
-    let queue = Queue::open(Arc::new(RealFiles::new()), home.queue())
-        .map_err(|error| Failure::temporary(format!("unable to open the queue: {error}")))?;
-    let drainer = queue.lock_drainer().map_err(|error| {
-        let why = match error {
-            QueueError::Busy => "mtad or qmail-send is already running: ",
-            _ => "",
-        };
-        Failure::temporary(format!("cannot start: {why}{error}"))
-    })?;
+    let remade = setup::remake_queue(&home)?;
+    let queue = open_queue(&home)?;
+    let drainer = queue.lock_drainer().map_err(|error| cannot_drain(&error))?;
     let log = Log::start()
         .map_err(|error| Failure::temporary(format!("unable to start the log: {error}")))?;
     say_privileges(&privileges);
+    if remade == Remade::Queue {
+        tracing::warn!(
+            "{} was gone; it is made anew and empty",
+            home.queue().display()
+        );
+    }
     fit_sessions(&mut config.limits);
     server::tell(&findings);
     snapshot.tls.tell();
@@ -132,6 +133,19 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::temporary(format!("unable to start: {error}")))
+}
+
+fn open_queue(home: &Home) -> Result<Queue<RealFiles>, Failure> {
+    let opened = Queue::open(Arc::new(RealFiles::new()), home.queue());
+    opened.map_err(|error| Failure::temporary(format!("unable to open the queue: {error}")))
+}
+
+fn cannot_drain(error: &QueueError) -> Failure {
+    let why = match error {
+        QueueError::Busy => "mtad or qmail-send is already running: ",
+        _ => "",
+    };
+    Failure::temporary(format!("cannot start: {why}{error}"))
 }
 
 /// mtad.toml, and the command line over it.

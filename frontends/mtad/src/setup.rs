@@ -122,6 +122,35 @@ fn aliases(home: &Home, plan: &Plan) -> Result<(), Failure> {
         .try_for_each(|name| file(&home.alias().join(format!(".qmail-{name}")), &line, 0o644))
 }
 
+/// Makes the queue of a home that has lost it, and tells whether it did. A link that leads nowhere
+/// is no lost queue: what it leads to may come back.
+///
+/// # Errors
+/// Fails where it cannot be made.
+pub fn remake_queue(home: &Home) -> Result<Remade, Failure> {
+    let path = home.queue();
+    match fs::symlink_metadata(&path) {
+        Ok(_) => Ok(Remade::Nothing),
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            queue(home)?;
+            ownership::give(home, &[&path])?;
+            sync(home.root())?;
+            Ok(Remade::Queue)
+        }
+        Err(error) => Err(Failure::file("look for", &path, &error)),
+    }
+}
+
+/// What [`remake_queue`] made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "there is one thing to make")]
+pub enum Remade {
+    /// The queue was there.
+    Nothing,
+    /// A new, empty one.
+    Queue,
+}
+
 fn queue(home: &Home) -> Result<(), Failure> {
     let path = home.queue();
     let there = path.join("mess").try_exists();

@@ -3,7 +3,7 @@
 use super::password::{self, New};
 use crate::cli::Init;
 use crate::home::{Found, Home};
-use crate::setup::{self, Plan};
+use crate::setup::{self, Plan, Remade};
 use crate::{Failure, accounts, ownership};
 use mta_auth::DomainName;
 use std::io::{self, IsTerminal, Write};
@@ -15,6 +15,10 @@ const FIRST_USER: &str = "postmaster@localhost";
 pub(super) fn run(home: &Home, arguments: &Init, out: &mut dyn Write) -> Result<(), Failure> {
     let shown = home.root().display();
     if home.find()? == Found::Home {
+        if setup::remake_queue(home)? == Remade::Queue {
+            writeln!(out, "made {shown}/queue, which was gone, anew and empty")?;
+            return Ok(());
+        }
         return Err(Failure::permanent(format!(
             "{shown} is a mail home already"
         )));

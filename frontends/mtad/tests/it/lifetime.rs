@@ -164,6 +164,36 @@ fn hup_reads_the_control_files_again_and_bad_ones_change_nothing() {
 }
 
 #[test]
+fn a_queue_that_is_gone_is_made_anew_and_one_that_is_elsewhere_is_not() {
+    let home = Home::new();
+    let queue = home.path().join("queue");
+    fs::remove_dir_all(&queue).unwrap();
+    let mut mtad = Running::start(&home);
+    mtad.logged("queue was gone; it is made anew and empty");
+    let to = ["joe@example.org"];
+    let reply = mtad.message("a@client.example", &to, "Subject: x\r\n\r\nx");
+    assert!(reply.starts_with("250"), "{reply}");
+    until("the message", || home.mail("joe").pop());
+    assert!(mtad.stop().success());
+    fs::remove_dir_all(&queue).unwrap();
+    let said = home.run(&["init"], "").ok();
+    assert!(said.contains("anew and empty"), "{said}");
+    assert!(queue.join("mess").is_dir());
+    fs::remove_dir_all(&queue).unwrap();
+    std::os::unix::fs::symlink("/nowhere/queue", &queue).unwrap();
+    let refused = home.run(
+        &["serve", "--smtp", "127.0.0.1:0", "--pop3", "127.0.0.1:0"],
+        "",
+    );
+    assert_ne!(refused.code, Some(0));
+    assert!(
+        refused.err.contains("unable to open the queue"),
+        "{}",
+        refused.err
+    );
+}
+
+#[test]
 fn alarm_tries_everything_again() {
     let home = Home::new();
     fs::write(home.path().join("alias/.qmail-box"), "./box/\n").unwrap();
