@@ -41,6 +41,14 @@ packages() {
     skipped+=("installing ${missing[*]}: apt-get could not")
 }
 
+# Not in Debian: judges the TLS ports in the long run.
+install_sslyze() {
+    local place=$target/sslyze
+    PATH=$PATH:$place/bin command -v sslyze >/dev/null && return 0
+    python3 -m venv "$place" && "$place/bin/pip" --quiet install sslyze && return 0
+    skipped+=("installing sslyze: needs python3-venv and PyPI")
+}
+
 # The long versions are marked as ignored; properties get more cases through proptest's own variable.
 run_tests() {
     if cargo nextest --version >/dev/null 2>&1; then
@@ -62,6 +70,10 @@ packages
 export PATH=$PATH:/usr/sbin:/sbin
 export MTA_TEST_SKIPS=$target/skipped-tests
 mkdir -p "$target" && : >"$MTA_TEST_SKIPS"
+if [ $long = 1 ]; then
+    install_sslyze
+    export PATH=$PATH:$target/sslyze/bin
+fi
 if [ $long = 1 ]; then export PROPTEST_CASES=${PROPTEST_CASES:-5000}; fi
 
 stage 'formatting' cargo fmt --all --check

@@ -18,6 +18,7 @@ mod qmail_network;
 mod relay;
 mod smtp_clients;
 mod tls_clients;
+mod tls_scan;
 
 /// The path of a tool, or the end of the test with the reason noted.
 #[macro_export]
