@@ -201,13 +201,15 @@ impl<F: Files> Draft<F> {
     /// hold the inode that the number stands for; it is unlinked, never written to.
     fn create_over_stale(&self, path: &std::path::Path, mode: u32) -> Result<F::File, QueueError> {
         let files = self.queue.files();
-        match files.create_new(path, mode) {
+        let file = match files.create_new(path, mode) {
             Err(e) if e.kind() == ErrorKind::AlreadyExists => {
                 files.unlink(path).at("remove", path)?;
                 files.create_new(path, mode).at("create", path)
             }
             other => other.at("create", path),
-        }
+        }?;
+        self.queue.hand_over(path, &file)?;
+        Ok(file)
     }
 
     /// Moves the envelope to todo/, durably; where that fails, takes it back.

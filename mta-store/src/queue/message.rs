@@ -195,6 +195,7 @@ impl<F: Files> Queue<F> {
             .at("remove", &unnamed)?;
         let file = self.files().create_new(&unnamed, 0o600);
         let file = file.at("create", &unnamed)?;
+        self.hand_over(&unnamed, &file)?;
         let written = file.write_all_at(record, 0).and_then(|()| file.sync());
         let named = written.and_then(|()| self.files().rename_new(&unnamed, path));
         if named.is_err() {

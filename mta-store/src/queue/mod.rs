@@ -113,6 +113,8 @@ struct Inner<F: Files> {
     /// Held while a file in params/ is replaced.
     editing: Mutex<()>,
     cleaner: OnceLock<Arc<dyn Cleaner>>,
+    /// Files that we make belong to whom they should.
+    ours: OnceLock<()>,
 }
 
 /// The right to preprocess, deliver and remove; given back when dropped.
@@ -185,6 +187,7 @@ impl<F: Files> Queue<F> {
                 recovered: AtomicBool::new(false),
                 editing: Mutex::new(()),
                 cleaner: OnceLock::new(),
+                ours: OnceLock::new(),
             }),
         }
     }
@@ -233,6 +236,22 @@ impl<F: Files> Queue<F> {
 
     fn syncs(&self) -> &Syncs<F> {
         &self.inner.syncs
+    }
+
+    /// Gives a new file to the owner of its directory where we are somebody else, who can only be
+    /// root: qmail's programs read and remove what belongs to qmailq and qmails.
+    fn hand_over(&self, path: &std::path::Path, file: &F::File) -> Result<(), QueueError> {
+        let (Some(dir), None) = (path.parent(), self.inner.ours.get()) else {
+            return Ok(());
+        };
+        let owner = self.files().stat(dir).at("describe", dir)?;
+        if file.stat().at("describe", path)?.uid == owner.uid {
+            let _ = self.inner.ours.set(());
+            return Ok(());
+        }
+        self.files()
+            .chown(path, owner.uid, owner.gid)
+            .at("give away", path)
     }
 
     /// Removes a name and returns the file still open, so that its inode is not reused before the

@@ -181,8 +181,10 @@ impl<'q, F: Files> Sorter<'q, F> {
         };
         if slot.is_none() {
             let file = self.queue.files().create_new(&path, 0o600);
+            let file = file.at("create", &path)?;
+            self.queue.hand_over(&path, &file)?;
             *slot = Some(Output {
-                file: file.at("create", &path)?,
+                file,
                 path,
                 buf: Vec::new(),
                 at: 0,
@@ -203,6 +205,7 @@ impl<'q, F: Files> Sorter<'q, F> {
         let path = self.queue.paths().info(self.id);
         let file = self.queue.files().create_new(&path, 0o600);
         let file = file.at("create", &path)?;
+        self.queue.hand_over(&path, &file)?;
         let record = [b"F", sender.as_bytes(), b"\0"].concat();
         file.write_all_at(&record, 0).at("write", &path)?;
         file.set_mtime(self.now).at("set the time of", &path)?;

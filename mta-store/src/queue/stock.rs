@@ -149,11 +149,15 @@ impl<F: Files> Queue<F> {
                 .pid(&format!("{}.{}.{serial}", origin.pid, now.0));
             match self.files().create_new(&path, 0o644) {
                 Ok(file) => {
-                    return Ok(Begun {
+                    let begun = Begun {
                         files: self.files(),
                         path,
                         file: Some(file),
-                    });
+                    };
+                    if let Some(file) = &begun.file {
+                        self.hand_over(&begun.path, file)?;
+                    }
+                    return Ok(begun);
                 }
                 Err(e) if e.kind() == ErrorKind::AlreadyExists && tries < limits::NAMES => {
                     tries += 1

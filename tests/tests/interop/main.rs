@@ -14,6 +14,7 @@ mod paths;
 mod pop3_clients;
 mod power_loss;
 mod qmail_agreement;
+mod qmail_mixed;
 mod qmail_network;
 mod relay;
 mod smtp_clients;
