@@ -12,6 +12,7 @@ pub mod control;
 pub mod date;
 pub mod delivered;
 pub mod dns;
+pub mod dnsbl;
 pub mod dotqmail;
 pub mod envelope;
 pub mod getpw;

@@ -17,4 +17,5 @@ pub mod log;
 pub mod maildir;
 pub mod mbox;
 pub mod queue;
+pub mod rules_file;
 pub mod store;

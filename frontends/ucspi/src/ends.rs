@@ -40,12 +40,14 @@ impl Ends {
     }
 }
 
-/// Becomes a program with this environment; its PATH is the one that is searched. Returns only
-/// where it fails.
+/// A program that gets this environment; its PATH is the one that is searched.
+pub(crate) fn program_command(io: &Io<'_>, program: &OsStr, arguments: &[OsString]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(&io.environment);
+    command
+}
+
+/// Becomes a program with this environment. Returns only where it fails.
 pub(crate) fn run_program(io: &Io<'_>, program: &OsStr, arguments: &[OsString]) -> io::Error {
-    Command::new(program)
-        .args(arguments)
-        .env_clear()
-        .envs(&io.environment)
-        .exec()
+    program_command(io, program, arguments).exec()
 }

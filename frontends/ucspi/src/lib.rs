@@ -12,10 +12,14 @@
 mod ends;
 mod failure;
 mod getopt;
+mod hosts;
 mod io;
 mod names;
-mod rules;
+mod net;
+mod rblsmtpd;
+mod recordio;
 mod tcp_env;
+mod tcpclient;
 mod tcprules;
 mod tcprulescheck;
 mod tcpserver;
@@ -25,15 +29,26 @@ pub use io::Io;
 use applet::{Exit, Selection};
 use failure::say;
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// The names under which the binary is a program of its own.
-pub const APPLETS: [&str; 4] = ["tcprules", "tcprulescheck", "tcpserver", "tcp-env"];
+pub const APPLETS: [&str; 7] = [
+    "tcprules",
+    "tcprulescheck",
+    "tcpserver",
+    "tcpclient",
+    "rblsmtpd",
+    "recordio",
+    "tcp-env",
+];
+
+/// Names under which the binary starts itself.
+const INTERNAL: [&str; 2] = [tcpserver::CONNECTION, recordio::RECORDER];
 
 /// Runs one of [`APPLETS`]; any other name is refused.
 ///
-/// tcpserver and tcp-env take the process over: the one works with descriptors and signals and ends
-/// by SIGTERM, the other becomes a program.
+/// All but the first two take the process over: tcpserver works with descriptors and signals and
+/// ends by SIGTERM, the others become a program.
 ///
 /// ```
 /// use ucspi::{Io, run};
@@ -53,7 +68,11 @@ pub fn run(applet: &str, io: &mut Io<'_>) -> Exit {
         "tcprules" => tcprules::run(io),
         "tcprulescheck" => tcprulescheck::run(io),
         "tcpserver" => tcpserver::run(io),
+        "tcpclient" => tcpclient::run(io),
+        "rblsmtpd" => rblsmtpd::run(io),
+        "recordio" => recordio::run(io),
         "tcp-env" => tcp_env::run(io),
+        recordio::RECORDER => recordio::run_recorder(io),
         tcpserver::CONNECTION => tcpserver::run_connection(io),
         _ => Err(failure::Failure::usage("there is no such program")),
     };
@@ -79,10 +98,10 @@ pub fn main() -> Exit {
         errors: &mut std::io::stderr(),
     };
     if let [name, arguments @ ..] = &called[..]
-        && name == tcpserver::CONNECTION
+        && let Some(internal) = INTERNAL.iter().find(|internal| name == *internal)
     {
         io.arguments = arguments.to_vec();
-        return run(tcpserver::CONNECTION, &mut io);
+        return run(internal, &mut io);
     }
     match applet::select("ucspi", &APPLETS, called) {
         Ok(Selection::Run { applet, arguments }) => {
@@ -110,4 +129,12 @@ fn install(io: &mut Io<'_>, directory: &Path) -> Exit {
             Exit::TEMPORARY
         }
     }
+}
+
+/// The running binary, even where its path is replaced or no longer to be reached.
+fn own_program() -> std::io::Result<PathBuf> {
+    if cfg!(target_os = "linux") {
+        return Ok("/proc/self/exe".into());
+    }
+    std::env::current_exe()
 }

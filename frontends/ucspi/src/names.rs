@@ -55,8 +55,13 @@ impl Names {
         self.runtime.block_on(future)
     }
 
+    /// Asks one question.
+    pub(crate) fn ask(&self, query: &Query) -> Answer {
+        self.wait(self.dns.lookup(query))
+    }
+
     fn records(&self, name: String, kind: Kind) -> Result<Vec<Record>, NoAnswer> {
-        match self.wait(self.dns.lookup(&Query { name, kind })) {
+        match self.ask(&Query { name, kind }) {
             Answer::Records(records) => Ok(records),
             Answer::Failed(_) => Err(NoAnswer),
             _ => Ok(Vec::new()),

@@ -2,9 +2,10 @@
 
 use crate::Io;
 use crate::failure::Failure;
-use crate::rules::RulesFile;
 use applet::Exit;
 use mta_core::tcprules::{Decision, Peer, decide};
+use mta_store::files::RealFiles;
+use mta_store::rules_file::RulesFile;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -25,7 +26,7 @@ pub(crate) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     if let Some(info) = io.variable("TCPREMOTEINFO") {
         peer = peer.info(info.as_bytes());
     }
-    let rules = RulesFile::open(path).map_err(unreadable)?;
+    let rules = RulesFile::open(&RealFiles::new(), path).map_err(unreadable)?;
     let decision = decide(&rules, &peer).map_err(unreadable)?;
     let text = told(&decision);
     let written = io.output.write_all(&text).and_then(|()| io.output.flush());

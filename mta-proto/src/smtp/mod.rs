@@ -4,6 +4,7 @@
 
 pub mod client;
 mod command;
+pub mod refusing;
 pub mod reply;
 pub mod reply_parser;
 pub mod server;

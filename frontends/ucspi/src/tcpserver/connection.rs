@@ -6,9 +6,10 @@ use crate::Io;
 use crate::ends::{Ends, run_program};
 use crate::failure::{Failure, reason};
 use crate::names::Names;
-use crate::rules::RulesFile;
 use applet::Exit;
 use mta_core::tcprules::{Decision, Peer, decide};
+use mta_store::files::RealFiles;
+use mta_store::rules_file::RulesFile;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
@@ -134,7 +135,7 @@ fn judge(ends: &Ends, settings: &Settings) -> Result<Decision, Dropped> {
         return Ok(Decision::default());
     };
     let what = format!("read {}", path.display());
-    let rules = match RulesFile::open(path) {
+    let rules = match RulesFile::open(&RealFiles::new(), path) {
         Err(error) if settings.without_rules && error.kind() == io::ErrorKind::NotFound => {
             return Ok(Decision::default());
         }

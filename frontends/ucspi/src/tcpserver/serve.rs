@@ -132,7 +132,7 @@ impl Server<'_, '_> {
     /// Starts this binary for one connection.
     fn start(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Pid> {
         let output = OwnedFd::from(stream.try_clone()?);
-        let child = Command::new(own_program()?)
+        let child = Command::new(crate::own_program()?)
             .arg0(CONNECTION)
             .arg(peer.ip().to_canonical().to_string())
             .arg(peer.port().to_string())
@@ -176,12 +176,4 @@ fn passing(error: &io::Error) -> bool {
         error.kind(),
         io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted | io::ErrorKind::ConnectionAborted
     )
-}
-
-/// The running binary, even where its path is replaced or no longer to be reached.
-fn own_program() -> io::Result<std::path::PathBuf> {
-    if cfg!(target_os = "linux") {
-        return Ok("/proc/self/exe".into());
-    }
-    std::env::current_exe()
 }

@@ -2,8 +2,12 @@
 #![cfg(test)]
 
 mod kit;
+mod name_server;
+mod rblsmtpd;
+mod recordio;
 mod rules;
 mod rules_original;
 mod tcp_env;
+mod tcpclient;
 mod tcpserver;
 mod tcpserver_original;
