@@ -19,6 +19,7 @@ pub mod permission;
 pub mod quota;
 pub mod sasl;
 pub mod settings;
+pub mod throttle;
 pub mod vpasswd;
 pub mod vpopmail;
 

@@ -1,13 +1,15 @@
 //! The accounts of a home: vpopmail's layout, read by deliveries and checked at logins (vchkpw(8), vdelivermail(8)).
 
-use crate::Failure;
 use crate::home::Home;
+use crate::{Failure, random};
 use async_trait::async_trait;
 use driver::StorePool;
 use mta_auth::LoginName;
-use mta_auth::vpopmail::{self, Layout, Refusal, Service, Vpopmail};
+use mta_auth::password::{Recipe, Salt, needs_rehash};
+use mta_auth::sasl;
+use mta_auth::vpopmail::{self, AccountError, Layout, Mailbox, Refusal, Service, Vpopmail};
 use mta_core::ports::Authenticator;
-use mta_core::ports::authenticator::{Account, Login};
+use mta_core::ports::authenticator::{self, Account, Attempt, Login, Proof};
 use mta_store::files::RealFiles;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
@@ -36,28 +38,106 @@ pub fn of(home: &Home) -> Result<Accounts, Failure> {
 pub struct Logins {
     accounts: Arc<Accounts>,
     pool: StorePool,
+    rehash: Option<Recipe>,
 }
 
 impl Logins {
-    /// Checks with these accounts.
+    /// Checks with these accounts; with a recipe, weaker strings are replaced after a login.
     #[must_use]
-    pub const fn new(accounts: Arc<Accounts>, pool: StorePool) -> Self {
-        Self { accounts, pool }
+    pub const fn new(accounts: Arc<Accounts>, pool: StorePool, rehash: Option<Recipe>) -> Self {
+        Self {
+            accounts,
+            pool,
+            rehash,
+        }
+    }
+}
+
+/// An attempt that can go to another thread.
+enum Claim {
+    Password(Vec<u8>),
+    CramMd5 { challenge: Vec<u8>, digest: Vec<u8> },
+    Apop { timestamp: Vec<u8>, digest: Vec<u8> },
+}
+
+impl Claim {
+    fn of(proof: Proof<'_>) -> Option<Self> {
+        Some(match proof {
+            Proof::Password(password) => Self::Password(password.to_vec()),
+            Proof::CramMd5 { challenge, digest } => Self::CramMd5 {
+                challenge: challenge.to_vec(),
+                digest: digest.to_vec(),
+            },
+            Proof::Apop { timestamp, digest } => Self::Apop {
+                timestamp: timestamp.to_vec(),
+                digest: digest.to_vec(),
+            },
+            _ => return None,
+        })
+    }
+
+    fn check(
+        &self,
+        accounts: &Accounts,
+        name: &LoginName,
+        service: Service,
+    ) -> Result<vpopmail::Login, AccountError> {
+        match self {
+            Self::Password(clear) => accounts.verify(name, clear, service),
+            Self::CramMd5 { challenge, digest } => accounts.verify_clear(name, service, |clear| {
+                sasl::digests_equal(&sasl::cram_md5_digest(clear, challenge), digest)
+            }),
+            Self::Apop { timestamp, digest } => accounts.verify_clear(name, service, |clear| {
+                sasl::digests_equal(&sasl::apop_digest(clear, timestamp), digest)
+            }),
+        }
+    }
+}
+
+/// Replaces a string that is weaker than what is written today. What goes wrong is logged: the
+/// login is good all the same.
+fn rehash(accounts: &Accounts, mailbox: &Mailbox, clear: &[u8], recipe: &Recipe) {
+    if !needs_rehash(&mailbox.hash, recipe) {
+        return;
+    }
+    let address = mailbox.address();
+    let salt = match random::bytes() {
+        Ok(bytes) => Salt::from_random(bytes),
+        Err(error) => return tracing::warn!("unable to hash anew for {address}: {error}"),
+    };
+    // A password that the recipe would cut keeps its old string.
+    let Ok(crypt) = recipe.hash(clear, salt) else {
+        return;
+    };
+    match accounts.rehash(mailbox, &crypt) {
+        Ok(true) => tracing::info!("password of {address} hashed anew"),
+        Ok(false) => {}
+        Err(error) => tracing::warn!("unable to hash anew for {address}: {error}"),
     }
 }
 
 #[async_trait]
 impl Authenticator for Logins {
-    async fn login(&self, name: &[u8], clear: &[u8]) -> Login {
-        let Ok(name) = LoginName::parse(name) else {
+    async fn login(&self, attempt: Attempt<'_>) -> Login {
+        let service = match attempt.service {
+            authenticator::Service::Pop => Service::Pop,
+            _ => Service::Smtp,
+        };
+        let (Ok(name), Some(claim)) = (LoginName::parse(attempt.name), Claim::of(attempt.proof))
+        else {
             return Login::Refused;
         };
-        let (accounts, clear) = (Arc::clone(&self.accounts), clear.to_vec());
-        let checked = self
-            .pool
-            .run(move || accounts.verify(&name, &clear, Service::Pop))
-            .await;
-        match checked {
+        let (accounts, recipe) = (Arc::clone(&self.accounts), self.rehash);
+        let checked = self.pool.run(move || {
+            let login = claim.check(&accounts, &name, service)?;
+            if let (vpopmail::Login::Accepted(mailbox), Claim::Password(clear), Some(recipe)) =
+                (&login, &claim, &recipe)
+            {
+                rehash(&accounts, mailbox, clear, recipe);
+            }
+            Ok::<_, AccountError>(login)
+        });
+        match checked.await {
             Ok(Ok(vpopmail::Login::Accepted(mailbox))) => Login::Accepted(Account {
                 name: mailbox.address(),
                 maildir: mailbox.maildir,

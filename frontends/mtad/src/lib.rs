@@ -14,6 +14,7 @@ pub mod bounce;
 pub mod cli;
 pub mod commands;
 pub mod config;
+mod door;
 pub mod engine;
 mod failure;
 pub mod home;

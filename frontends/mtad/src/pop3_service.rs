@@ -1,14 +1,15 @@
 //! One POP3 session: logins checked, a Maildir listed, messages streamed from their files (RFC 1939, qmail-pop3d(8)).
 
+use crate::door::{Door, Stage, Why};
 use crate::listen::{Entry, Pass};
 use crate::server::Server as Shared;
 use crate::stop::{Phase, Stop};
 use bytes::Bytes;
 use driver::{Closed, Link};
-use mta_core::log::Filtered;
-use mta_core::ports::authenticator::{Account, Login};
+use mta_core::log::Session as Named;
+use mta_core::ports::authenticator::{Account, Login, Proof, Service};
 use mta_proto::Chunk;
-use mta_proto::pop3::{Admission, Code, Event, Listing, Refusal, Server};
+use mta_proto::pop3::{Admission, AuthAnswer, Code, Event, Listing, Refusal, Server};
 use mta_store::files::{OpenFile, RealFile, RealFiles};
 use mta_store::maildir::{self, Maildir};
 use std::collections::HashSet;
@@ -64,14 +65,21 @@ pub async fn serve(
     let snapshot = shared.snapshot();
     let config = Arc::clone(&snapshot.pop3);
     let mut stop = shared.stop();
+    let named = Named {
+        protocol: "pop3",
+        number,
+    };
+    let door = Door::new(Arc::clone(&shared), named, peer.ip(), Service::Pop);
+    let timestamp = door.timestamp();
+    let machine = match &timestamp {
+        Some(timestamp) => Server::with_apop(config, shared.clock().now(), timestamp),
+        None => Server::new(config, shared.clock().now()),
+    };
     let mut session = Session {
-        link: Link::new(
-            Server::new(config, shared.clock().now()),
-            stream,
-            shared.clock(),
-        )
-        .with_tls(snapshot.tls.server.handshake()),
+        link: Link::new(machine, stream, shared.clock()).with_tls(snapshot.tls.server.handshake()),
         shared,
+        door,
+        timestamp: timestamp.unwrap_or_default(),
         in_use,
         number,
         drop: None,
@@ -79,6 +87,8 @@ pub async fn serve(
         end: "quit".to_owned(),
     };
     drop(snapshot);
+    let offer = session.door.offer();
+    session.link.machine().offer_auth(offer);
     let mut cut = stop.clone();
     tokio::select! {
         () = session.run(&mut stop, pass.entry()) => {}
@@ -91,6 +101,9 @@ struct Session {
     shared: Arc<Shared>,
     in_use: Arc<InUse>,
     link: Link<Server, TcpStream>,
+    door: Door,
+    /// What APOP's digest is made of; empty where it is not offered.
+    timestamp: String,
     number: u64,
     drop: Option<Maildrop>,
     reading: Option<Reading>,
@@ -143,10 +156,13 @@ impl Session {
         }
     }
 
-    fn tell_tls(&self) {
+    fn tell_tls(&mut self) {
         if let Some(facts) = self.link.tls() {
+            self.door.encrypted(facts);
             tracing::info!("pop3 {}: {facts}", self.number);
         }
+        let offer = self.door.offer();
+        self.link.machine().offer_auth(offer);
     }
 
     async fn handle(&mut self, event: Event) -> Result<(), Closed> {
@@ -154,18 +170,11 @@ impl Session {
             self.reading = None;
         }
         match event {
-            Event::Login {
-                name,
-                password,
-                ticket,
-            } => {
-                let admission = self.login(name, password).await?;
-                self.link.machine().admit(ticket, admission);
-            }
-            Event::Apop { ticket, .. } => {
-                let refused = Admission::Refuse(Refusal::AUTHORIZATION);
-                self.link.machine().admit(ticket, refused);
-            }
+            event @ (Event::Login { .. }
+            | Event::Apop { .. }
+            | Event::Auth { .. }
+            | Event::AuthResponse { .. }
+            | Event::AuthCancelled) => self.authorize(event).await?,
             Event::Open { index, ticket, .. } => {
                 let opened = self.open(index).await?;
                 self.link.machine().opened(ticket, opened);
@@ -185,32 +194,86 @@ impl Session {
         Ok(())
     }
 
+    /// Takes what a client says before its login.
+    async fn authorize(&mut self, event: Event) -> Result<(), Closed> {
+        match event {
+            Event::Login {
+                name,
+                password,
+                ticket,
+            } => {
+                let proof = Proof::Password(password.expose());
+                let admission = self.login(&name, proof, "USER").await?;
+                self.link.machine().admit(ticket, admission);
+            }
+            Event::Auth {
+                mechanism,
+                initial,
+                ticket,
+            } => {
+                let begun = self.door.begin(mechanism, initial.as_ref());
+                let stage = self.link.while_waiting(begun).await?;
+                let answer = self.stage(stage).await?;
+                self.link.machine().answer_auth(ticket, answer);
+            }
+            Event::AuthResponse { message, ticket } => {
+                let stage = self.link.while_waiting(self.door.respond(&message));
+                let stage = stage.await?;
+                let answer = self.stage(stage).await?;
+                self.link.machine().answer_auth(ticket, answer);
+            }
+            Event::AuthCancelled => self.door.cancelled(),
+            Event::Apop {
+                name,
+                digest,
+                ticket,
+            } => {
+                let timestamp = std::mem::take(&mut self.timestamp);
+                let proof = Proof::Apop {
+                    timestamp: timestamp.as_bytes(),
+                    digest: digest.expose(),
+                };
+                let admission = self.login(&name, proof, "APOP").await?;
+                self.timestamp = timestamp;
+                self.link.machine().admit(ticket, admission);
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
     async fn login(
         &mut self,
-        name: Bytes,
-        password: mta_proto::pop3::Password,
+        name: &[u8],
+        proof: Proof<'_>,
+        how: &str,
     ) -> Result<Admission, Closed> {
-        let number = self.number;
-        let shown = Filtered(&name);
-        let authenticator = Arc::clone(self.shared.authenticator());
-        let checking = authenticator.login(&name, password.expose());
-        let account = match self.link.while_waiting(checking).await? {
-            Login::Accepted(account) => account,
-            Login::Refused => {
-                tracing::info!("pop3 {number}: login refused: {shown}");
-                return Ok(Admission::Refuse(Refusal::AUTHORIZATION));
+        let checking = self.door.check(name, proof, how);
+        match self.link.while_waiting(checking).await? {
+            Login::Accepted(account) => self.admit(account).await,
+            Login::Refused => Ok(Admission::Refuse(Refusal::AUTHORIZATION)),
+            _ => Ok(Admission::Refuse(Refusal::UNSURE)),
+        }
+    }
+
+    async fn stage(&mut self, stage: Stage) -> Result<AuthAnswer, Closed> {
+        Ok(AuthAnswer::Done(match stage {
+            Stage::Challenge(challenge) => return Ok(AuthAnswer::Challenge(challenge)),
+            Stage::In(account) => self.admit(account).await?,
+            Stage::Out(Why::Wrong) => Admission::Refuse(Refusal::AUTHORIZATION),
+            Stage::Out(Why::Malformed) => {
+                let text = "a message of the mechanism was expected";
+                Admission::Refuse(Refusal::new(Some(Code::Auth), text))
             }
-            Login::Unsure(why) => {
-                tracing::warn!("pop3 {number}: unable to check the login of {shown}: {why}");
-                return Ok(Admission::Refuse(Refusal::UNSURE));
-            }
-            _ => return Ok(Admission::Refuse(Refusal::UNSURE)),
-        };
+            Stage::Out(Why::NotNow) => Admission::Refuse(Refusal::UNSURE),
+        }))
+    }
+
+    async fn admit(&mut self, account: Account) -> Result<Admission, Closed> {
         let Some(claim) = self.in_use.claim(account.maildir.clone()) else {
             let text = "the mailbox is open in another session";
             return Ok(Admission::Refuse(Refusal::new(Some(Code::InUse), text)));
         };
-        tracing::info!("pop3 {number}: login {shown}");
         self.list(account, claim).await
     }
 

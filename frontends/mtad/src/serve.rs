@@ -19,13 +19,14 @@ use crate::stop::{Phase, Stop, Stopper};
 use crate::tls::{self, Tls};
 use crate::{Failure, pop3_service, qmail_service, smtp_service, spools, watch};
 use driver::{Budget, Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
+use mta_auth::throttle::{self, Throttle};
 use mta_core::control::Controls;
 use mta_store::files::RealFiles;
 use mta_store::queue::{Origin, Queue, QueueError};
 use mta_store::store::Store;
 use std::io::Write;
 use std::net::IpAddr;
-use std::sync::{Arc, RwLock};
+use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -287,7 +288,12 @@ fn assemble(
             Arc::clone(&local),
             pools.sessions.clone(),
         )),
-        authenticator: Arc::new(Logins::new(Arc::clone(&accounts), pools.logins.clone())),
+        authenticator: Arc::new(Logins::new(
+            Arc::clone(&accounts),
+            pools.logins.clone(),
+            config.auth.rehash.then(|| config.auth.recipe()),
+        )),
+        throttle: Mutex::new(Throttle::new(throttle::Settings::default())),
         clock: Clock::start(),
         incoming: Budget::new(config.limits.incoming_bytes),
         snapshot,

@@ -9,6 +9,7 @@ use crate::stop::Stop;
 use crate::tls::Tls;
 use delivery::dates::Dates;
 use driver::{Budget, Clock, StorePool};
+use mta_auth::throttle::Throttle;
 use mta_core::control::{Controls, Finding, Weight};
 use mta_core::mx::Own;
 use mta_core::policy::{Relay, Variables};
@@ -20,7 +21,7 @@ use mta_store::files::RealFiles;
 use mta_store::queue::Queue;
 use mta_store::store::Store;
 use std::net::IpAddr;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 /// The control files of one moment, and what follows from them for each protocol.
@@ -81,6 +82,7 @@ pub struct Server {
     pub(crate) spool: Arc<dyn Spool>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    pub(crate) throttle: Mutex<Throttle>,
     pub(crate) clock: Clock,
     pub(crate) snapshot: Arc<RwLock<Arc<Snapshot>>>,
     /// What clients' bodies may take of memory together.

@@ -1,17 +1,23 @@
 //! One SMTP session: the machine's questions answered by the intake (RFC 5321, RFC 3848, qmail-smtpd(8)).
 
+use crate::door::{Door, Stage, Why};
 use crate::intake::{Connection, Intake};
 use crate::listen::{Entry, Pass};
 use crate::server::Server as Shared;
 use crate::stop::{Phase, Stop};
 use driver::{Clock, Closed, Link};
 use mta_core::log::{self, Session as Named};
-use mta_proto::smtp::server::{AbortReason, Event, Server, Verdict};
+use mta_core::ports::authenticator::Service;
+use mta_proto::smtp::server::{AbortReason, AuthVerdict, Event, Server, Verdict};
 use mta_proto::smtp::{Enhanced, Reply};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
 
+const WRONG: Reply = Reply::fixed(535, "authorization failed").with(Enhanced::new(7, 8));
+const MALFORMED: Reply =
+    Reply::fixed(501, "a message of the mechanism was expected").with(Enhanced::new(5, 2));
+const NOT_NOW: Reply = Reply::fixed(454, "cannot check the login now").with(Enhanced::new(7, 0));
 const STOPPING: Reply =
     Reply::fixed(421, "the server is stopping; try again soon").with(Enhanced::new(3, 2));
 
@@ -37,14 +43,18 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pas
     let config = shared.smtp_config(&connection.variables);
     let server = Server::new(config, shared.clock().now());
     let mut stop = shared.stop();
+    let door = Door::new(Arc::clone(&shared), named, peer.ip(), Service::Smtp);
     let mut session = Session {
         link: Link::new(server, stream, shared.clock())
             .with_tls(shared.snapshot().tls.server.handshake())
             .with_share(shared.incoming.share()),
         intake: Intake::new(shared, connection),
+        door,
         extended: false,
         end: None,
     };
+    let offer = session.door.offer();
+    session.link.machine().offer_auth(offer);
     let mut cut = stop.clone();
     tokio::select! {
         () = session.run(&mut stop, pass.entry()) => {}
@@ -66,6 +76,7 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pas
 struct Session {
     link: Link<Server, TcpStream>,
     intake: Intake,
+    door: Door,
     /// The client said EHLO.
     extended: bool,
     /// Why, where the machine does not know.
@@ -101,10 +112,13 @@ impl Session {
         }
     }
 
-    fn tell_tls(&self) {
+    fn tell_tls(&mut self) {
         if let Some(facts) = self.link.tls() {
+            self.door.encrypted(facts);
             tracing::info!("{}: {facts}", self.intake.session());
         }
+        let offer = self.door.offer();
+        self.link.machine().offer_auth(offer);
     }
 
     /// The machine knows why a session ends, but for what happens below it.
@@ -138,6 +152,9 @@ impl Session {
                 self.extended = extended;
                 link.machine().answer(ticket, Verdict::Accept);
             }
+            event @ (Event::Auth { .. } | Event::AuthResponse { .. } | Event::AuthCancelled) => {
+                self.login(event).await?;
+            }
             Event::Mail {
                 from,
                 params,
@@ -154,14 +171,8 @@ impl Session {
             }
             Event::Data(ticket) => {
                 let tls = link.tls().map(ToString::to_string);
-                let with = match (intake.is_smtputf8(), self.extended, tls.is_some()) {
-                    (true, _, false) => "UTF8SMTP",
-                    (true, _, true) => "UTF8SMTPS",
-                    (false, true, false) => "ESMTP",
-                    (false, true, true) => "ESMTPS",
-                    (false, false, _) => "SMTP",
-                };
-                let begin = intake.begin(with, tls.as_deref());
+                let with = protocol(intake, self.extended, tls.is_some());
+                let begin = intake.begin(&with, tls.as_deref());
                 let begun = link.while_waiting(begin).await?;
                 let verdict = begun.map_or_else(|no| Verdict::Reply(no.reply()), |()| ACCEPT);
                 link.machine().answer(ticket, verdict);
@@ -177,11 +188,38 @@ impl Session {
             }
             Event::Abort(reason) => self.abort(reason),
             Event::TlsStarted => {
-                intake.forget_hello();
+                intake.forget_client();
                 self.tell_tls();
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    /// Takes a step of an exchange.
+    async fn login(&mut self, event: Event) -> Result<(), Closed> {
+        let Self {
+            link, intake, door, ..
+        } = self;
+        let (stage, ticket) = match event {
+            Event::Auth {
+                mechanism,
+                initial,
+                ticket,
+            } => {
+                let begun = door.begin(mechanism, initial.as_ref());
+                (link.while_waiting(begun).await?, ticket)
+            }
+            Event::AuthResponse { message, ticket } => {
+                let responded = door.respond(&message);
+                (link.while_waiting(responded).await?, ticket)
+            }
+            _ => {
+                door.cancelled();
+                return Ok(());
+            }
+        };
+        link.machine().answer_auth(ticket, judged(intake, stage));
         Ok(())
     }
 
@@ -196,6 +234,33 @@ impl Session {
             _ => return self.intake.drop_mail(),
         };
         self.intake.abort(&format!("refused: {why}"));
+    }
+}
+
+/// The protocol as a Received line names it (RFC 3848, RFC 6531 §4.3).
+fn protocol(intake: &Intake, extended: bool, tls: bool) -> String {
+    let mut with = match (intake.is_smtputf8(), extended) {
+        (true, _) => "UTF8SMTP",
+        (false, true) => "ESMTP",
+        (false, false) => return "SMTP".to_owned(),
+    }
+    .to_owned();
+    with.push_str(if tls { "S" } else { "" });
+    with.push_str(intake.account().map_or("", |_| "A"));
+    with
+}
+
+/// Tells the machine how an exchange goes on; whoever is in may send to anywhere.
+fn judged(intake: &mut Intake, stage: Stage) -> AuthVerdict {
+    match stage {
+        Stage::Challenge(challenge) => AuthVerdict::Challenge(challenge),
+        Stage::In(account) => {
+            intake.authenticated(account.name);
+            AuthVerdict::Accept
+        }
+        Stage::Out(Why::Wrong) => AuthVerdict::Refuse(WRONG),
+        Stage::Out(Why::Malformed) => AuthVerdict::Refuse(MALFORMED),
+        Stage::Out(Why::NotNow) => AuthVerdict::Refuse(NOT_NOW),
     }
 }
 

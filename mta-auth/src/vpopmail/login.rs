@@ -3,8 +3,8 @@
 use super::error::doing;
 use super::{AccountError, Mailbox, Vpopmail};
 use crate::password::{self, HashError};
-use crate::sasl::{apop_digest, cram_md5_digest, digests_equal};
-use crate::{Flags, LoginName};
+use crate::sasl::{Secret, apop_digest, cram_md5_digest, digests_equal};
+use crate::{DomainName, Flags, LoginName, MailboxName};
 use mta_core::Unix;
 use mta_store::files::{Access, Files, OpenFile};
 use std::io;
@@ -94,15 +94,7 @@ impl<F: Files> Vpopmail<F> {
         (answer, challenge): (&[u8], &[u8]),
         service: Service,
     ) -> Result<Login, AccountError> {
-        let domain = match name.domain() {
-            Some(domain) => Some(domain.to_owned()),
-            None => self.default_domain()?,
-        };
-        let mailbox = match domain {
-            Some(domain) => self.find(name.local(), &domain)?,
-            None => None,
-        };
-        let Some(mailbox) = mailbox else {
+        let Some(mailbox) = self.named(name)? else {
             password::verify_nobody(answer);
             return Ok(Login::Refused(Refusal::NotFound));
         };
@@ -122,6 +114,68 @@ impl<F: Files> Vpopmail<F> {
             }
         };
         Ok(Login::Refused(refusal))
+    }
+
+    /// Checks a name by what only its clear password can have made, as CRAM-MD5 and APOP do. An
+    /// account whose clear password is not kept is refused.
+    ///
+    /// # Errors
+    /// Fails as [`Self::verify`] does.
+    pub fn verify_clear(
+        &self,
+        name: &LoginName,
+        service: Service,
+        belongs: impl FnOnce(&[u8]) -> bool,
+    ) -> Result<Login, AccountError> {
+        let Some(mailbox) = self.named(name)? else {
+            return Ok(Login::Refused(Refusal::NotFound));
+        };
+        let clear = mailbox.clear.as_ref().map(Secret::expose);
+        if !clear.is_some_and(|clear| !clear.is_empty() && belongs(clear)) {
+            return Ok(Login::Refused(Refusal::Password));
+        }
+        if self
+            .effective_flags(&mailbox)?
+            .contains(service.forbidden_by())
+        {
+            return Ok(Login::Refused(Refusal::Denied));
+        }
+        Ok(Login::Accepted(Box::new(mailbox)))
+    }
+
+    /// Replaces the crypt(3) string of somebody who has just logged in, unless it was changed
+    /// meanwhile or the account's password is fixed. Tells whether it did.
+    ///
+    /// # Errors
+    /// Fails where the files cannot be changed; the login is good all the same.
+    pub fn rehash(&self, mailbox: &Mailbox, crypt: &str) -> Result<bool, AccountError> {
+        let fixed = self
+            .effective_flags(mailbox)?
+            .contains(Flags::NO_PASSWD_CHNG);
+        let domain = DomainName::parse(mailbox.domain.as_bytes());
+        let name = MailboxName::parse(mailbox.name.as_bytes());
+        let (Ok(domain), Ok(name), false) = (domain, name, fixed) else {
+            return Ok(false);
+        };
+        let mut done = false;
+        self.edit_user(&domain, &name, |entry| {
+            if entry.crypt == mailbox.hash {
+                entry.crypt = crypt.as_bytes().to_vec();
+                done = true;
+            }
+        })?;
+        Ok(done)
+    }
+
+    fn named(&self, name: &LoginName) -> Result<Option<Mailbox>, AccountError> {
+        let domain = match name.domain() {
+            Some(domain) => Some(domain.to_owned()),
+            None => self.default_domain()?,
+        };
+        match domain {
+            Some(domain) => self.find(name.local(), &domain),
+            None => Ok(None),
+        }
     }
 
     /// Notes a login in `lastauth`: the client's address as contents, the time as the file's own.

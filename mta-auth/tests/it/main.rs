@@ -15,6 +15,8 @@ mod relay;
 #[cfg(test)]
 mod sasl;
 #[cfg(test)]
+mod throttle;
+#[cfg(test)]
 mod vpasswd;
 #[cfg(test)]
 mod vpopmail;

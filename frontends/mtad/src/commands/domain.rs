@@ -14,7 +14,7 @@ pub(super) fn run(home: &Home, what: &Domain, out: &mut dyn Write) -> Result<(),
     match what {
         Domain::Add { domain, password } => {
             let name = parse(domain)?;
-            let new = password::new(*password, Unsaid::Invent)?;
+            let new = password::new(home, *password, Unsaid::Invent)?;
             accounts.add_domain(&name, &new.crypt)?;
             ownership::give(home, &[&home.control(), &home.users()])?;
             ask::reload(home)?;

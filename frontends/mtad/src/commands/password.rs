@@ -1,8 +1,10 @@
 //! New passwords: from standard input, from a terminal without echo, or made up; hashed at once (crypt(5)).
 
 use crate::cli::Password;
+use crate::config::Config;
+use crate::home::Home;
 use crate::{Failure, random};
-use mta_auth::password::{Salt, hash};
+use mta_auth::password::{Recipe, Salt};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use zeroing::Clear;
@@ -28,40 +30,46 @@ pub(super) enum Unsaid {
 }
 
 /// Gets a new password.
-pub(super) fn new(from: Password, unsaid: Unsaid) -> Result<New, Failure> {
+pub(super) fn new(home: &Home, from: Password, unsaid: Unsaid) -> Result<New, Failure> {
+    let recipe = Config::read(&home.config())?.auth.recipe();
     let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
     if from.password_stdin {
-        return said(read_line()?);
+        return said(read_line()?, &recipe);
     }
     match unsaid {
-        Unsaid::Ask | Unsaid::AskOrInvent if terminal => said(ask_twice()?),
+        Unsaid::Ask | Unsaid::AskOrInvent if terminal => said(ask_twice()?, &recipe),
         Unsaid::Ask => Err(Failure::permanent(
             "expected a terminal to ask for the password, or --password-stdin",
         )),
-        _ => invent(),
+        _ => invent_by(&recipe),
     }
 }
 
-/// Makes a password up.
+/// Makes a password up, for a home whose settings are the defaults.
 pub(super) fn invent() -> Result<New, Failure> {
+    invent_by(&Recipe::default())
+}
+
+fn invent_by(recipe: &Recipe) -> Result<New, Failure> {
     let clear = random::password().map_err(no_randomness)?;
-    let crypt = crypt(clear.as_bytes())?;
+    let crypt = crypt(clear.as_bytes(), recipe)?;
     Ok(New {
         crypt,
         shown: Some(clear),
     })
 }
 
-fn said(clear: Clear) -> Result<New, Failure> {
+fn said(clear: Clear, recipe: &Recipe) -> Result<New, Failure> {
     Ok(New {
-        crypt: crypt(&clear.0)?,
+        crypt: crypt(&clear.0, recipe)?,
         shown: None,
     })
 }
 
-fn crypt(clear: &[u8]) -> Result<String, Failure> {
+fn crypt(clear: &[u8], recipe: &Recipe) -> Result<String, Failure> {
     let salt = Salt::from_random(random::bytes().map_err(no_randomness)?);
-    hash(clear, salt).map_err(|error| Failure::permanent(error.to_string()))
+    let hashed = recipe.hash(clear, salt);
+    hashed.map_err(|error| Failure::permanent(error.to_string()))
 }
 
 fn no_randomness(error: io::Error) -> Failure {

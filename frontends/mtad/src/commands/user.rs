@@ -14,7 +14,7 @@ pub(super) fn run(home: &Home, what: &User, out: &mut dyn Write) -> Result<(), F
     match what {
         User::Add { address, password } => {
             let (name, domain) = parse(address)?;
-            let new = password::new(*password, Unsaid::AskOrInvent)?;
+            let new = password::new(home, *password, Unsaid::AskOrInvent)?;
             let shown = format!("{name}@{domain}");
             accounts.add_user(&domain, &NewUser::new(name, new.crypt))?;
             if let Some(clear) = new.shown {
@@ -27,7 +27,7 @@ pub(super) fn run(home: &Home, what: &User, out: &mut dyn Write) -> Result<(), F
         }
         User::Passwd { address, password } => {
             let (name, domain) = parse(address)?;
-            let new = password::new(*password, Unsaid::Ask)?;
+            let new = password::new(home, *password, Unsaid::Ask)?;
             accounts.set_password(&domain, &name, &new.crypt)?;
         }
         User::List { address } => list(&accounts, address.as_deref(), out)?,

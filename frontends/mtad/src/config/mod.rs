@@ -1,11 +1,13 @@
 //! `HOME/mtad.toml`: what qmail put on command lines (listeners, limits); what qmail has a control file for stands in control/.
 
+mod auth;
 mod network;
 mod nonsense;
 mod notices;
 mod settings;
 mod tls;
 
+pub use auth::{Auth, Scheme, WithoutTls};
 pub use network::{Network, NoNetwork, hold_everything};
 pub use notices::Notices;
 pub use settings::{Config, Dns, Limits, MissingRcptHosts, Testing, Timeouts};

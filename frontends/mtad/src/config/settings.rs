@@ -1,6 +1,6 @@
 //! The settings of mtad.toml with their defaults, each in one place.
 
-use super::{Network, Notices, Tls};
+use super::{Auth, Network, Notices, Tls};
 use delivery::dates::Dates;
 use mta_core::control::Matching;
 use mta_core::policy::{self, Settings, SourceRoutes};
@@ -68,6 +68,8 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// What senders are told besides failures.
     pub notices: Notices,
+    /// Who may log in where, and how passwords are kept.
+    pub auth: Auth,
     /// Certificates, and the TLS of deliveries.
     pub tls: Tls,
     /// Who answers DNS questions.
@@ -205,6 +207,7 @@ impl Default for Config {
             limits: Limits::default(),
             timeouts: Timeouts::default(),
             notices: Notices::default(),
+            auth: Auth::default(),
             tls: Tls::default(),
             dns: Dns::default(),
             testing: Testing::default(),

@@ -29,6 +29,8 @@ pub(crate) struct Intake {
     connection: Connection,
     /// The name given with HELO or EHLO.
     hello: Option<Bytes>,
+    /// Who logged in.
+    account: Option<String>,
     /// Boxed, because most sessions are idle most of the time.
     mail: Option<Box<Mail>>,
 }
@@ -75,6 +77,7 @@ impl Intake {
             server,
             connection,
             hello: None,
+            account: None,
             mail: None,
         }
     }
@@ -96,9 +99,26 @@ impl Intake {
         self.hello = Some(Bytes::copy_from_slice(name));
     }
 
-    /// A HELO before STARTTLS counts no more (RFC 3207 §4.2).
-    pub(crate) fn forget_hello(&mut self) {
+    /// What the client said of itself before STARTTLS counts no more (RFC 3207 §4.2).
+    pub(crate) fn forget_client(&mut self) {
         self.hello = None;
+        if self.account.take().is_some() {
+            let client = self.connection.peer.ip();
+            self.connection.variables = self.server.variables(client);
+        }
+    }
+
+    /// The client has shown whose it is, and may send to anywhere.
+    pub(crate) fn authenticated(&mut self, account: String) {
+        self.account = Some(account);
+        if self.connection.variables.relay == Relay::Refused {
+            self.connection.variables.relay = Relay::Allowed;
+        }
+    }
+
+    /// Whose the client is.
+    pub(crate) fn account(&self) -> Option<&str> {
+        self.account.as_deref()
     }
 
     /// Begins an envelope; one that was there is gone.
@@ -205,10 +225,13 @@ impl Intake {
         let snapshot = self.mail.as_ref().map(|mail| Arc::clone(&mail.snapshot));
         let snapshot = snapshot.unwrap_or_else(|| self.server.snapshot());
         let ip = self.connection.peer.ip().to_canonical().to_string();
+        let named = self
+            .account()
+            .filter(|_| self.server.config().auth.name_account);
         let line = received::Smtp {
             remote_host: None,
             remote_ip: Some(ip.as_bytes()),
-            remote_info: None,
+            remote_info: named.map(str::as_bytes),
             helo: self.hello.as_deref(),
             local: Some(&snapshot.controls.me),
             with,

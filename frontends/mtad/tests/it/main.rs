@@ -9,6 +9,7 @@ mod kit;
 mod lifetime;
 mod local;
 mod local_root;
+mod logins;
 mod orders;
 mod qmail_protocols;
 mod queue_program;
