@@ -31,6 +31,7 @@ pub mod report;
 pub mod rewrite;
 pub mod schedule;
 pub mod spawn;
+pub mod submission;
 pub mod tcprules;
 pub mod tcpto;
 pub mod time;

@@ -74,6 +74,10 @@ pub struct Serve {
     /// times; needs a certificate [default: mtad.toml, else nowhere].
     #[arg(long, value_name = "ADDR")]
     pub smtps: Vec<SocketAddr>,
+    /// Where accounts may hand in mail by SMTP after a login, as IP:PORT; may be given several times
+    /// [default: mtad.toml, else nowhere].
+    #[arg(long, value_name = "ADDR")]
+    pub submission: Vec<SocketAddr>,
     /// Where to hand mail out by POP3 under TLS from the first byte on, as IP:PORT; may be given
     /// several times; needs a certificate [default: mtad.toml, else nowhere].
     #[arg(long, value_name = "ADDR")]

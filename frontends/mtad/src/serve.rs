@@ -15,6 +15,7 @@ use crate::remote::Remote;
 use crate::server::{self, Pools, Server};
 use crate::setup::{self, Remade};
 use crate::signals::Signals;
+use crate::smtp_service::Role;
 use crate::stop::{Phase, Stop, Stopper};
 use crate::tls::{self, Tls};
 use crate::{Failure, pop3_service, qmail_service, smtp_service, spools, watch};
@@ -47,6 +48,7 @@ struct Listeners {
     smtp: Vec<Bound>,
     pop3: Vec<Bound>,
     smtps: Vec<Bound>,
+    submission: Vec<Bound>,
     pop3s: Vec<Bound>,
     qmtp: Vec<Bound>,
     qmqp: Vec<Bound>,
@@ -58,6 +60,7 @@ impl Listeners {
             smtp: listen::bind("smtp", &config.smtp)?,
             pop3: listen::bind("pop3", &config.pop3)?,
             smtps: listen::bind("smtps", &config.smtps)?,
+            submission: listen::bind("submission", &config.submission)?,
             pop3s: listen::bind("pop3s", &config.pop3s)?,
             qmtp: listen::bind("qmtp", &config.qmtp)?,
             qmqp: listen::bind("qmqp", &config.qmqp)?,
@@ -160,6 +163,9 @@ fn settings(home: &Home, arguments: &Serve) -> Result<Config, Failure> {
     }
     if !arguments.smtps.is_empty() {
         config.smtps.clone_from(&arguments.smtps);
+    }
+    if !arguments.submission.is_empty() {
+        config.submission.clone_from(&arguments.submission);
     }
     if !arguments.pop3s.is_empty() {
         config.pop3s.clone_from(&arguments.pop3s);
@@ -349,9 +355,11 @@ fn open(
     let smtp = Gate::new(limits.smtp_sessions, limits.sessions_per_client);
     let pop3 = Gate::new(limits.pop3_sessions, limits.sessions_per_client);
     let trouble = |error| Failure::temporary(format!("unable to listen: {error}"));
-    for (name, entry, bounds) in [
-        ("smtp", Entry::Clear, listeners.smtp),
-        ("smtps", Entry::Tls, listeners.smtps),
+    let (transfer, submission) = (Role::Transfer, Role::Submission);
+    for (name, entry, role, bounds) in [
+        ("smtp", Entry::Clear, transfer, listeners.smtp),
+        ("smtps", Entry::Tls, transfer, listeners.smtps),
+        ("submission", Entry::Clear, submission, listeners.submission),
     ] {
         for bound in bounds {
             let address = bound.address;
@@ -363,7 +371,7 @@ fn open(
                 listener,
                 service,
                 move |stream, peer, pass| {
-                    smtp_service::serve(Arc::clone(&server), stream, peer, pass)
+                    smtp_service::serve(Arc::clone(&server), stream, peer, (pass, role))
                 },
             ));
             writeln!(out, "listening {name} {address}")?;

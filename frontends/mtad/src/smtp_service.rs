@@ -6,9 +6,10 @@ use crate::listen::{Entry, Pass};
 use crate::server::Server as Shared;
 use crate::stop::{Phase, Stop};
 use driver::{Clock, Closed, Link};
+use mta_core::Address;
 use mta_core::log::{self, Session as Named};
 use mta_core::ports::authenticator::Service;
-use mta_proto::smtp::server::{AbortReason, AuthVerdict, Event, Server, Verdict};
+use mta_proto::smtp::server::{AbortReason, AuthVerdict, Event, LineEnds, Server, Verdict};
 use mta_proto::smtp::{Enhanced, Reply};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -18,11 +19,31 @@ const WRONG: Reply = Reply::fixed(535, "authorization failed").with(Enhanced::ne
 const MALFORMED: Reply =
     Reply::fixed(501, "a message of the mechanism was expected").with(Enhanced::new(5, 2));
 const NOT_NOW: Reply = Reply::fixed(454, "cannot check the login now").with(Enhanced::new(7, 0));
+const LOGIN_FIRST: Reply = Reply::fixed(530, "log in first").with(Enhanced::new(7, 0));
+const NOT_YOURS: Reply =
+    Reply::fixed(553, "sorry, that sender is not yours").with(Enhanced::new(7, 1));
+const SENDER_UNSURE: Reply =
+    Reply::fixed(451, "cannot judge the sender now").with(Enhanced::new(3, 0));
 const STOPPING: Reply =
     Reply::fixed(421, "the server is stopping; try again soon").with(Enhanced::new(3, 2));
 
+/// What a listener is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 6409 parts these two")]
+pub enum Role {
+    /// Taking mail from other hosts.
+    Transfer,
+    /// Taking the mail of our accounts (RFC 6409).
+    Submission,
+}
+
 /// Serves one client until it leaves, is sent away, or the server stops.
-pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pass: Pass) {
+pub async fn serve(
+    shared: Arc<Shared>,
+    stream: TcpStream,
+    peer: SocketAddr,
+    (pass, role): (Pass, Role),
+) {
     let connection = Connection {
         session: Named {
             protocol: "smtp",
@@ -40,7 +61,11 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pas
             peer
         }
     );
-    let config = shared.smtp_config(&connection.variables);
+    let mut config = shared.smtp_config(&connection.variables);
+    if role == Role::Submission {
+        // Programs on our users' machines end lines as they like (RFC 6409 §8).
+        Arc::make_mut(&mut config).line_ends = LineEnds::Normalise;
+    }
     let server = Server::new(config, shared.clock().now());
     let mut stop = shared.stop();
     let door = Door::new(Arc::clone(&shared), named, peer.ip(), Service::Smtp);
@@ -50,6 +75,7 @@ pub async fn serve(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pas
             .with_share(shared.incoming.share()),
         intake: Intake::new(shared, connection),
         door,
+        role,
         extended: false,
         end: None,
     };
@@ -77,6 +103,7 @@ struct Session {
     link: Link<Server, TcpStream>,
     intake: Intake,
     door: Door,
+    role: Role,
     /// The client said EHLO.
     extended: bool,
     /// Why, where the machine does not know.
@@ -161,8 +188,12 @@ impl Session {
                 ticket,
                 ..
             } => {
-                intake.open(&from, params);
-                link.machine().answer(ticket, Verdict::Accept);
+                let verdict = self.judge_sender(&from).await?;
+                let Self { link, intake, .. } = self;
+                if verdict == ACCEPT {
+                    intake.open(&from, params);
+                }
+                link.machine().answer(ticket, verdict);
             }
             Event::Rcpt { to, params, ticket } => {
                 let judged = link.while_waiting(intake.judge(to, params)).await?;
@@ -170,12 +201,8 @@ impl Session {
                 link.machine().answer(ticket, verdict);
             }
             Event::Data(ticket) => {
-                let tls = link.tls().map(ToString::to_string);
-                let with = protocol(intake, self.extended, tls.is_some());
-                let begin = intake.begin(&with, tls.as_deref());
-                let begun = link.while_waiting(begin).await?;
-                let verdict = begun.map_or_else(|no| Verdict::Reply(no.reply()), |()| ACCEPT);
-                link.machine().answer(ticket, verdict);
+                let verdict = self.begin().await?;
+                self.link.machine().answer(ticket, verdict);
             }
             Event::Body(bytes) => link.while_waiting(intake.body(bytes)).await?,
             Event::End { size, ticket } => {
@@ -194,6 +221,30 @@ impl Session {
             _ => {}
         }
         Ok(())
+    }
+
+    async fn judge_sender(&mut self, from: &Address) -> Result<Verdict, Closed> {
+        if self.role == Role::Transfer {
+            return Ok(ACCEPT);
+        }
+        let Self { link, intake, .. } = self;
+        let server = Arc::clone(intake.server());
+        let account = intake.account().map(str::to_owned);
+        let judged = submitted(server, intake.session(), account, from.clone());
+        link.while_waiting(judged).await
+    }
+
+    /// Begins a message's body.
+    async fn begin(&mut self) -> Result<Verdict, Closed> {
+        let Self { link, intake, .. } = self;
+        let tls = link.tls().map(ToString::to_string);
+        let with = protocol(intake, self.extended, tls.is_some());
+        let begin = intake.begin(&with, tls.as_deref());
+        let begun = link.while_waiting(begin).await?;
+        if self.role == Role::Submission {
+            intake.complete();
+        }
+        Ok(begun.map_or_else(|no| Verdict::Reply(no.reply()), |()| ACCEPT))
     }
 
     /// Takes a step of an exchange.
@@ -261,6 +312,34 @@ fn judged(intake: &mut Intake, stage: Stage) -> AuthVerdict {
         Stage::Out(Why::Wrong) => AuthVerdict::Refuse(WRONG),
         Stage::Out(Why::Malformed) => AuthVerdict::Refuse(MALFORMED),
         Stage::Out(Why::NotNow) => AuthVerdict::Refuse(NOT_NOW),
+    }
+}
+
+/// Judges a sender whose message is submitted (RFC 6409 §4.3, §6.1).
+async fn submitted(
+    server: Arc<Shared>,
+    session: Named,
+    account: Option<String>,
+    from: Address,
+) -> Verdict {
+    let Some(account) = account else {
+        return Verdict::Reply(LOGIN_FIRST);
+    };
+    let accounts = Arc::clone(&server.accounts);
+    let (judging, sender) = (account.clone(), from.clone());
+    let work = move || accounts.may_send_as(&judging, &sender);
+    let shown = log::Filtered(from.as_bytes());
+    match server.pools.sessions.run(work).await {
+        Ok(Ok(true)) => ACCEPT,
+        Ok(Ok(false)) => {
+            tracing::info!("{session}: sender refused: <{shown}> is not of {account}");
+            Verdict::Reply(NOT_YOURS)
+        }
+        Ok(Err(error)) => {
+            tracing::warn!("{session}: unable to judge the sender <{shown}>: {error}");
+            Verdict::Reply(SENDER_UNSURE)
+        }
+        Err(_) => Verdict::Reply(SENDER_UNSURE),
     }
 }
 

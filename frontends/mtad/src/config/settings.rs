@@ -33,6 +33,9 @@ pub struct Config {
     /// Where mail is taken by SMTP under TLS from the first byte on.
     #[serde(deserialize_with = "listeners")]
     pub smtps: Vec<SocketAddr>,
+    /// Where accounts hand in mail by SMTP, after a login.
+    #[serde(deserialize_with = "listeners")]
+    pub submission: Vec<SocketAddr>,
     /// Where mail is handed out by POP3 under TLS from the first byte on.
     #[serde(deserialize_with = "listeners")]
     pub pop3s: Vec<SocketAddr>,
@@ -192,6 +195,7 @@ impl Default for Config {
             smtp: loopback(2525),
             pop3: loopback(2110),
             smtps: Vec::new(),
+            submission: Vec::new(),
             pop3s: Vec::new(),
             qmtp: Vec::new(),
             qmqp: Vec::new(),

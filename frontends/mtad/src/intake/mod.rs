@@ -9,6 +9,7 @@ pub(crate) use connection::Connection;
 pub(crate) use refused::Refused;
 
 use crate::journal::Word;
+use crate::random;
 use crate::server::{Server, Snapshot};
 use bytes::Bytes;
 use driver::Clock;
@@ -17,6 +18,7 @@ use mta_core::log::{self, Filtered, Session};
 use mta_core::policy::{Client, Relay};
 use mta_core::ports::spool::{Incoming, MessageId, SpoolError};
 use mta_core::received::{self, HopCount, Invoked};
+use mta_core::submission::Completer;
 use mta_core::{Address, Envelope};
 use program::QueueProgram;
 use std::fmt;
@@ -42,6 +44,8 @@ struct Mail {
     snapshot: Arc<Snapshot>,
     state: State,
     hops: HopCount,
+    /// Adds the fields that a submitted message lacks.
+    completer: Option<Completer>,
 }
 
 enum State {
@@ -134,6 +138,7 @@ impl Intake {
             snapshot,
             state: State::Envelope,
             hops: HopCount::new(),
+            completer: None,
         }));
     }
 
@@ -241,11 +246,43 @@ impl Intake {
         line.line()
     }
 
+    /// Lets the message have a Date and a Message-ID (RFC 6409 §8.2, §8.3).
+    pub(crate) fn complete(&mut self) {
+        let Some(mail) = &mut self.mail else { return };
+        let Ok(unique) = random::bytes::<9>() else {
+            // Without randomness there is no name for it; whoever reads it gives it one.
+            return;
+        };
+        let unique: String = unique.iter().map(|b| format!("{b:02x}")).collect();
+        let me = String::from_utf8_lossy(&mail.snapshot.controls.me).into_owned();
+        let now = Clock::unix();
+        mail.completer = Some(Completer::new(now, &format!("<{}.{unique}@{me}>", now.0)));
+    }
+
     /// Takes a piece of the body, with LF line ends.
     ///
     /// Unlike the originals, a message that has passed too many hosts is refused in QMTP and QMQP
     /// as well.
-    pub(crate) async fn body(&mut self, bytes: Bytes) {
+    pub(crate) async fn body(&mut self, mut bytes: Bytes) {
+        let Some(mail) = &mut self.mail else { return };
+        let completed = mail.completer.as_mut().and_then(|c| c.feed(&bytes));
+        if let Some((at, fields)) = completed {
+            self.write(bytes.split_to(at.min(bytes.len()))).await;
+            self.write(Bytes::from(fields)).await;
+        }
+        self.write(bytes).await;
+    }
+
+    /// A message that is nothing but a header gets its fields behind it.
+    async fn complete_end(&mut self) {
+        let mail = self.mail.as_mut();
+        if let Some(completer) = mail.and_then(|mail| mail.completer.as_mut()) {
+            let fields = completer.finish();
+            self.write(Bytes::from(fields)).await;
+        }
+    }
+
+    async fn write(&mut self, bytes: Bytes) {
         let Some(mail) = &mut self.mail else { return };
         mail.hops.feed(&bytes);
         let loops = mail.hops.hops() >= self.server.config().limits.hops;
@@ -272,6 +309,7 @@ impl Intake {
 
     /// Makes the message durable, or has the program do so.
     pub(crate) async fn commit(&mut self, bytes: u64) -> Result<Taken, Refused> {
+        self.complete_end().await;
         let Some(mail) = self.mail.take() else {
             return Err(Refused::TROUBLE);
         };

@@ -16,6 +16,7 @@ mod queue_program;
 mod remote;
 mod route;
 mod sessions;
+mod submission;
 mod system;
 mod tls;
 mod tls_check;
