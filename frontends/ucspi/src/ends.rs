@@ -17,24 +17,37 @@ pub(crate) struct Ends {
     pub(crate) info: Option<Vec<u8>>,
 }
 
+/// What the names of the variables begin with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Prefix {
+    Tcp,
+    /// As sslserver has them.
+    Ssl,
+}
+
 impl Ends {
     /// Sets the variables of tcp-environ(5); what is not known must not be inherited either.
-    pub(crate) fn export(&self, io: &mut Io<'_>) {
+    pub(crate) fn export(&self, io: &mut Io<'_>, prefix: Prefix) {
+        let prefix = match prefix {
+            Prefix::Tcp => "TCP",
+            Prefix::Ssl => "SSL",
+        };
         let text = |text: String| Some(OsString::from(text));
         let variables = [
-            ("PROTO", text("TCP".to_owned())),
-            ("TCPLOCALIP", text(self.local.ip().to_string())),
-            ("TCPLOCALPORT", text(self.local.port().to_string())),
-            ("TCPLOCALHOST", self.local_host.clone()),
-            ("TCPREMOTEIP", text(self.peer.ip().to_string())),
-            ("TCPREMOTEPORT", text(self.peer.port().to_string())),
-            ("TCPREMOTEHOST", self.peer_host.clone().map(OsString::from)),
-            ("TCPREMOTEINFO", self.info.clone().map(OsString::from_vec)),
+            ("LOCALIP", text(self.local.ip().to_string())),
+            ("LOCALPORT", text(self.local.port().to_string())),
+            ("LOCALHOST", self.local_host.clone()),
+            ("REMOTEIP", text(self.peer.ip().to_string())),
+            ("REMOTEPORT", text(self.peer.port().to_string())),
+            ("REMOTEHOST", self.peer_host.clone().map(OsString::from)),
+            ("REMOTEINFO", self.info.clone().map(OsString::from_vec)),
         ];
+        io.environment.insert("PROTO".into(), prefix.into());
         for (name, value) in variables {
+            let name = OsString::from(format!("{prefix}{name}"));
             match value {
-                Some(value) => io.environment.insert(name.into(), value),
-                None => io.environment.remove(OsStr::new(name)),
+                Some(value) => io.environment.insert(name, value),
+                None => io.environment.remove(&name),
             };
         }
     }

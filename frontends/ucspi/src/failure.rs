@@ -27,6 +27,14 @@ impl Failure {
         Self::Temporary(text.into_bytes())
     }
 
+    /// What is said, without the program's name.
+    pub(crate) fn text(&self) -> &[u8] {
+        match self {
+            Self::Usage(text) => text.as_bytes(),
+            Self::Permanent(text) | Self::Temporary(text) => text,
+        }
+    }
+
     pub(crate) const fn exit(&self) -> Exit {
         match self {
             Self::Usage(_) | Self::Permanent(_) => Exit::PERMANENT,
@@ -37,11 +45,11 @@ impl Failure {
 
 /// Tells a failure on standard error.
 pub(crate) fn say(io: &mut Io<'_>, applet: &str, failure: &Failure) {
-    let (kind, text) = match failure {
-        Failure::Usage(text) => ("usage", text.as_bytes()),
-        Failure::Permanent(text) | Failure::Temporary(text) => ("fatal", &text[..]),
+    let kind = match failure {
+        Failure::Usage(_) => "usage",
+        Failure::Permanent(_) | Failure::Temporary(_) => "fatal",
     };
-    io.complain(&[format!("{applet}: {kind}: ").as_bytes(), text].concat());
+    io.complain(&[format!("{applet}: {kind}: ").as_bytes(), failure.text()].concat());
 }
 
 /// Tells an error of the system in the family's words, which log readers know.

@@ -30,12 +30,15 @@ use applet::{Exit, Selection};
 use failure::say;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+use tcpserver::Called;
 
 /// The names under which the binary is a program of its own.
-pub const APPLETS: [&str; 7] = [
+pub const APPLETS: [&str; 9] = [
     "tcprules",
     "tcprulescheck",
     "tcpserver",
+    "tcpserver-ssl",
+    "sslserver",
     "tcpclient",
     "rblsmtpd",
     "recordio",
@@ -67,7 +70,9 @@ pub fn run(applet: &str, io: &mut Io<'_>) -> Exit {
     let result = match applet {
         "tcprules" => tcprules::run(io),
         "tcprulescheck" => tcprulescheck::run(io),
-        "tcpserver" => tcpserver::run(io),
+        "tcpserver" => tcpserver::run(io, Called::Tcpserver),
+        "tcpserver-ssl" => tcpserver::run(io, Called::TcpserverSsl),
+        "sslserver" => tcpserver::run(io, Called::Sslserver),
         "tcpclient" => tcpclient::run(io),
         "rblsmtpd" => rblsmtpd::run(io),
         "recordio" => recordio::run(io),

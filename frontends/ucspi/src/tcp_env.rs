@@ -1,7 +1,7 @@
 //! `tcp-env`: tells a program that inetd starts what tcpserver would tell it (tcp-env(1), spec §9.4).
 
 use crate::Io;
-use crate::ends::{Ends, run_program};
+use crate::ends::{Ends, Prefix, run_program};
 use crate::failure::{Failure, reason};
 use crate::getopt::{Opt, Options};
 use crate::names::{Names, NoAnswer};
@@ -37,7 +37,7 @@ pub(crate) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     if io.variable("PROTO") != Some(OsStr::new("TCP")) {
         let timeout = ask_ident.then(|| Duration::from_secs(timeout.into()));
         let ends = find(io, timeout).map_err(|error| failed("look at the connection", &error))?;
-        ends.export(io);
+        ends.export(io, Prefix::Tcp);
     }
     let error = run_program(io, program, arguments);
     Err(failed(&format!("run {}", program.display()), &error))

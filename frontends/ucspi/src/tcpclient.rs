@@ -1,7 +1,7 @@
 //! `tcpclient`: connects to a server and becomes a program that has the connection as 6 and 7 (tcpclient(1)).
 
 use crate::Io;
-use crate::ends::{Ends, program_command};
+use crate::ends::{Ends, Prefix, program_command};
 use crate::failure::{Failure, reason};
 use crate::getopt::{Opt, Options};
 use crate::hosts;
@@ -69,7 +69,7 @@ pub(crate) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
         let (ip, port) = (ends.peer.ip(), ends.peer.port());
         io.complain(format!("tcpclient: connected to {ip} port {port}").as_bytes());
     }
-    ends.export(io);
+    ends.export(io, Prefix::Tcp);
     let mut command = program_command(io, program, arguments);
     pass(&mut command, stream).map_err(|error| failed("set up descriptors", &error))?;
     let error = command.exec();

@@ -13,12 +13,14 @@ pub mod client;
 pub mod facts;
 pub mod server;
 pub(crate) mod socket;
+pub mod stream;
 
 pub use blocking::BlockingTls;
 pub use certificate::{Certificate, CertificateError};
 pub use client::{ClientTls, Trust};
 pub use facts::Facts;
 pub use server::ServerTls;
+pub use stream::AsyncTls;
 
 use rustls::crypto::{CryptoProvider, ring};
 use rustls::pki_types::ServerName;

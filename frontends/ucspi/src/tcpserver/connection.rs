@@ -1,9 +1,9 @@
 //! One connection of tcpserver: what is known of the client, what the rules say, and the program (tcpserver(1), tcp-environ(5)).
 
-use super::log;
-use super::options::{Settings, Verbosity};
+use super::options::{Called, Settings, Verbosity};
+use super::{log, relay};
 use crate::Io;
-use crate::ends::{Ends, run_program};
+use crate::ends::{Ends, Prefix, run_program};
 use crate::failure::{Failure, reason};
 use crate::names::Names;
 use applet::Exit;
@@ -17,20 +17,21 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 const INTERNAL: Failure = Failure::usage("this name is for tcpserver alone");
 
-/// Serves the connection at descriptors 0 and 1. The arguments are the peer's address and port,
-/// and then tcpserver's own.
+/// Serves the connection at descriptors 0 and 1; with TLS at 0, the certificate being at 1. The
+/// arguments are how tcpserver was called, the peer's address and port, and then tcpserver's own.
 pub(crate) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     let all = std::mem::take(&mut io.arguments);
-    let [ip, port, arguments @ ..] = &all[..] else {
+    let [called, ip, port, arguments @ ..] = &all[..] else {
         return Err(INTERNAL);
     };
     let peer = address(ip, port).ok_or(INTERNAL)?;
-    let settings = Settings::parse(io, arguments)?;
+    let called = Called::from_name(called).ok_or(INTERNAL)?;
+    let settings = Settings::parse(io, called, arguments)?;
     Ok(match serve(io, &settings, peer) {
         Ok(exit) => exit,
         Err(Dropped(why)) => {
             let line = format!("warning: dropping connection, {why}");
-            log::tell(io, settings.verbosity, Verbosity::Errors, line.as_bytes());
+            log::tell(io, &settings, Verbosity::Errors, line.as_bytes());
             Exit::TEMPORARY
         }
     })
@@ -42,36 +43,56 @@ fn address(ip: &OsStr, port: &OsStr) -> Option<SocketAddr> {
 }
 
 /// Why a connection is closed without the rules' word.
-struct Dropped(String);
+pub(super) struct Dropped(pub(super) String);
 
-fn dropped(what: &str) -> impl FnOnce(io::Error) -> Dropped {
+pub(super) fn dropped(what: &str) -> impl FnOnce(io::Error) -> Dropped {
     move |error| Dropped(format!("unable to {what}: {}", reason(&error)))
 }
 
 fn serve(io: &mut Io<'_>, settings: &Settings, peer: SocketAddr) -> Result<Exit, Dropped> {
     let pid = std::process::id();
     let began = format!("pid {pid} from {}", peer.ip());
-    log::tell(io, settings.verbosity, Verbosity::All, began.as_bytes());
-    let mut stream = sys::adopt(0)
-        .map(TcpStream::from)
-        .map_err(dropped("get the connection"))?;
+    log::tell(io, settings, Verbosity::All, began.as_bytes());
+    let mut stream = match settings.tls.on {
+        // The program must have it nowhere.
+        true => sys::take(0),
+        false => sys::adopt(0),
+    }
+    .map(TcpStream::from)
+    .map_err(dropped("get the connection"))?;
     prepare(&stream, settings, peer);
-    stream
-        .write_all(settings.banner.as_bytes())
-        .map_err(dropped("print banner"))?;
+    if !settings.tls.on {
+        stream
+            .write_all(settings.banner.as_bytes())
+            .map_err(dropped("print banner"))?;
+    }
     let known = find(io, settings, &stream, peer)?;
     let decision = judge(&known, settings)?;
     let verdict: &[u8] = if decision.denied { b"deny" } else { b"ok" };
-    log::tell(
-        io,
-        settings.verbosity,
-        Verbosity::All,
-        &line(&known, verdict, pid),
-    );
+    log::tell(io, settings, Verbosity::All, &line(&known, verdict, pid));
     if decision.denied {
         return Ok(Exit::PERMANENT);
     }
-    known.export(io);
+    export(io, settings, &known, &decision);
+    if settings.tls.on {
+        return relay::serve(io, settings, stream);
+    }
+    // The program finds the connection at 0 and 1; this copy of it closes by itself.
+    let error = run_program(io, &settings.program, &settings.arguments);
+    let what = format!("run {}", settings.program.display());
+    Err(dropped(&what)(error))
+}
+
+fn export(io: &mut Io<'_>, settings: &Settings, known: &Ends, decision: &Decision) {
+    match settings.called {
+        Called::Tcpserver | Called::TcpserverSsl => known.export(io, Prefix::Tcp),
+        Called::Sslserver => {
+            if settings.tls.export_tcp {
+                known.export(io, Prefix::Tcp);
+            }
+            known.export(io, Prefix::Ssl);
+        }
+    }
     for variable in &decision.variables {
         if let (name, Some(value)) = variable.split() {
             let (name, value) = (
@@ -81,11 +102,6 @@ fn serve(io: &mut Io<'_>, settings: &Settings, peer: SocketAddr) -> Result<Exit,
             io.environment.insert(name, value);
         }
     }
-    // The program finds the connection at 0 and 1; this copy of it closes by itself.
-    let error = run_program(io, &settings.program, &settings.arguments);
-    Err(dropped(&format!("run {}", settings.program.display()))(
-        error,
-    ))
 }
 
 /// Neither option is worth losing a connection for.

@@ -1,6 +1,6 @@
 //! The lines of tcpserver's log (tcpserver(1), spec §9.1).
 
-use super::options::Verbosity;
+use super::options::{Settings, Verbosity};
 use crate::Io;
 use std::net::IpAddr;
 
@@ -8,17 +8,19 @@ use std::net::IpAddr;
 const FIELD_MAX: usize = 100;
 
 /// Writes `tcpserver: LINE` where that much is to be told.
-pub(super) fn tell(io: &mut Io<'_>, set: Verbosity, at: Verbosity, line: &[u8]) {
-    if set >= at {
-        io.complain(&[b"tcpserver: ", line].concat());
+pub(super) fn tell(io: &mut Io<'_>, settings: &Settings, at: Verbosity, line: &[u8]) {
+    if settings.verbosity >= at {
+        let name = settings.called.log_name().as_bytes();
+        io.complain(&[name, b": ", line].concat());
     }
 }
 
 /// Tells how many connections there are.
-pub(super) fn status(io: &mut Io<'_>, set: Verbosity, running: usize, limit: usize) {
+pub(super) fn status(io: &mut Io<'_>, settings: &Settings, running: usize) {
+    let limit = settings.limit;
     tell(
         io,
-        set,
+        settings,
         Verbosity::All,
         format!("status: {running}/{limit}").as_bytes(),
     );

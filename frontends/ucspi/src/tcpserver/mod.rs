@@ -6,6 +6,9 @@
 //!            banner, names, rules, log line, environment ──exec──► the program, same process id
 //! ```
 //!
+//! With TLS that process does not become the program but starts it, and stays between it and the
+//! client: `relay`.
+//!
 //! Starting ourselves anew takes the place of the original's fork: the process that the log names
 //! is the one that becomes the program, a slow look-up holds up nobody else, and the rules are
 //! read anew each time.
@@ -14,6 +17,8 @@ mod connection;
 mod listen;
 mod log;
 mod options;
+mod pem;
+mod relay;
 mod serve;
 
 use crate::Io;
@@ -21,16 +26,23 @@ use crate::failure::Failure;
 use applet::Exit;
 use nix::unistd::{Gid, dup2_stdin, dup2_stdout, setgid, setgroups};
 use options::{Ids, Settings, number};
+use pem::Pem;
 use std::fs::File;
 
 pub(crate) use connection::run as run_connection;
+pub(crate) use options::Called;
 
 /// The name under which tcpserver starts this binary for one connection.
 pub(crate) const CONNECTION: &str = "tcpserver-connection";
 
-pub(crate) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
+pub(crate) fn run(io: &mut Io<'_>, called: Called) -> Result<Exit, Failure> {
     let arguments = std::mem::take(&mut io.arguments);
-    let settings = Settings::parse(io, &arguments)?;
+    let settings = Settings::parse(io, called, &arguments)?;
+    // Before root is given up, which alone may be able to read it.
+    let pem = match settings.tls.on {
+        true => Some(Pem::load(&settings)?),
+        false => None,
+    };
     let ids = resolved(io, settings.ids)?;
     let listener = listen::listen(&settings)?;
     become_other(ids)?;
@@ -42,7 +54,7 @@ pub(crate) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
         written.map_err(|error| listen::unable("print the port", &error))?;
     }
     release_streams().map_err(|error| listen::unable("open /dev/null", &error))?;
-    serve::serve(io, &settings, &arguments, &listener)
+    serve::serve(io, &settings, &arguments, (&listener, pem))
 }
 
 /// Finds out whom `-U` means. Unlike the original, it does not stay root where nobody is named.

@@ -9,6 +9,93 @@ use std::time::Duration;
 
 const USAGE: &str = "tcpserver [ -1UXpPhHrRoOdDqQv ] [ -c limit ] [ -x rules.cdb ] [ -B banner ] \
     [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] host port program";
+const USAGE_TLS: &str = "tcpserver-ssl [ -1UXpPhHrRoOdDqQvsS ] [ -c limit ] [ -x rules.cdb ] \
+    [ -B banner ] [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] \
+    [ -n cert.pem ] [ -T handshake ] [ -w idle ] host port program";
+const USAGE_SSL: &str = "sslserver [ -1UXpPhHrRoOdDqQvsSeE ] [ -c limit ] [ -x rules.cdb ] \
+    [ -B banner ] [ -g gid ] [ -u uid ] [ -b backlog ] [ -l localname ] [ -t timeout ] \
+    [ -T handshake ] [ -w idle ] host port program";
+
+/// Whose command line it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Called {
+    /// tcpserver of ucspi-tcp, with the options of tcpserver-ssl.
+    Tcpserver,
+    /// tcpserver of ucspi-tcp-ssl.
+    TcpserverSsl,
+    /// sslserver of ucspi-ssl: always TLS, and the environment names files and ends.
+    Sslserver,
+}
+
+impl Called {
+    pub(crate) fn from_name(name: &OsStr) -> Option<Self> {
+        let all = [Self::Tcpserver, Self::TcpserverSsl, Self::Sslserver];
+        all.into_iter().find(|called| name == called.name())
+    }
+
+    pub(crate) const fn name(self) -> &'static str {
+        match self {
+            Self::Tcpserver => "tcpserver",
+            Self::TcpserverSsl => "tcpserver-ssl",
+            Self::Sslserver => "sslserver",
+        }
+    }
+
+    /// What stands before a line of the log.
+    pub(super) const fn log_name(self) -> &'static str {
+        match self {
+            Self::Tcpserver | Self::TcpserverSsl => "tcpserver",
+            Self::Sslserver => "sslserver",
+        }
+    }
+
+    pub(super) const fn usage(self) -> &'static str {
+        match self {
+            Self::Tcpserver => USAGE,
+            Self::TcpserverSsl => USAGE_TLS,
+            Self::Sslserver => USAGE_SSL,
+        }
+    }
+
+    /// The letters without and those with a value.
+    const fn letters(self) -> (&'static [u8], &'static [u8]) {
+        match self {
+            Self::Tcpserver | Self::TcpserverSsl => (b"1UXpPhHrRoOdDqQvsS", b"cxBgubltnTw"),
+            Self::Sslserver => (b"1UXpPhHrRoOdDqQvsSeE", b"cxBgubltTw"),
+        }
+    }
+}
+
+/// What is said about TLS.
+#[derive(Debug)]
+pub(super) struct TlsSettings {
+    pub(super) on: bool,
+    /// Where the certificate stands with its chain, and its key too unless it has a file of its own.
+    pub(super) certificate: PathBuf,
+    pub(super) key: Option<PathBuf>,
+    /// How long a handshake may take, and how long nothing may come or go.
+    pub(super) handshake: Duration,
+    pub(super) idle: Duration,
+    /// Whether sslserver's programs get the variables of tcpserver, and those about TLS.
+    pub(super) export_tcp: bool,
+    pub(super) export_tls: bool,
+}
+
+impl TlsSettings {
+    fn new(io: &Io<'_>, called: Called) -> Self {
+        let ssl = called == Called::Sslserver;
+        let file = |name: &str| io.variable(name).filter(|_| ssl).map(PathBuf::from);
+        Self {
+            on: ssl,
+            certificate: file("CERTFILE").unwrap_or_else(|| "./cert.pem".into()),
+            key: file("KEYFILE"),
+            handshake: Duration::from_secs(26),
+            idle: Duration::from_secs(3600),
+            export_tcp: !ssl,
+            export_tls: !ssl,
+        }
+    }
+}
 
 /// How much is told on standard error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -21,6 +108,8 @@ pub(super) enum Verbosity {
 /// What a command line asks for.
 #[derive(Debug)]
 pub(super) struct Settings {
+    pub(super) called: Called,
+    pub(super) tls: TlsSettings,
     pub(super) verbosity: Verbosity,
     pub(super) limit: usize,
     pub(super) rules: Option<PathBuf>,
@@ -54,8 +143,10 @@ pub(super) struct Ids {
 }
 
 impl Settings {
-    fn new() -> Self {
+    fn new(io: &Io<'_>, called: Called) -> Self {
         Self {
+            called,
+            tls: TlsSettings::new(io, called),
             verbosity: Verbosity::Errors,
             limit: 40,
             rules: None,
@@ -83,21 +174,26 @@ impl Settings {
     }
 
     /// Reads the arguments behind the program's name.
-    pub(super) fn parse(io: &mut Io<'_>, arguments: &[OsString]) -> Result<Self, Failure> {
-        let mut settings = Self::new();
-        let mut options = Options::new(arguments, b"1UXpPhHrRoOdDqQv", b"cxBgublt");
+    pub(super) fn parse(
+        io: &mut Io<'_>,
+        called: Called,
+        arguments: &[OsString],
+    ) -> Result<Self, Failure> {
+        let mut settings = Self::new(io, called);
+        let (plain, valued) = called.letters();
+        let mut options = Options::new(arguments, plain, valued);
         for option in options.by_ref() {
             let understood = match option {
                 Opt::Given(letter, value) => settings.set(letter, value),
                 Opt::Wrong(what) => {
-                    io.complain(format!("tcpserver: {what}").as_bytes());
+                    io.complain(format!("{}: {what}", called.name()).as_bytes());
                     None
                 }
             };
-            understood.ok_or(Failure::Usage(USAGE))?;
+            understood.ok_or_else(|| Failure::Usage(called.usage()))?;
         }
         let [host, port, program, arguments @ ..] = options.rest() else {
-            return Err(Failure::Usage(USAGE));
+            return Err(Failure::Usage(called.usage()));
         };
         settings.host.clone_from(host);
         settings.port.clone_from(port);
@@ -134,6 +230,25 @@ impl Settings {
             b'd' => self.no_delay = false,
             b'D' => self.no_delay = true,
             b'1' => self.print_port = true,
+            _ => return self.set_tls(letter, value),
+        }
+        Some(())
+    }
+
+    /// The letters s and S are about TLS itself with tcpserver, about variables with sslserver.
+    fn set_tls(&mut self, letter: u8, value: OsString) -> Option<()> {
+        let ssl = self.called == Called::Sslserver;
+        let seconds = |value: &OsStr| Some(Duration::from_secs(number::<u32>(value)?.into()));
+        match letter {
+            b's' if ssl => self.tls.export_tls = true,
+            b'S' if ssl => self.tls.export_tls = false,
+            b'e' => self.tls.export_tcp = true,
+            b'E' => self.tls.export_tcp = false,
+            b's' => self.tls.on = true,
+            b'S' => self.tls.on = false,
+            b'n' => self.tls.certificate = value.into(),
+            b'T' => self.tls.handshake = seconds(&value)?,
+            b'w' => self.tls.idle = seconds(&value)?,
             _ => return None,
         }
         Some(())

@@ -1,6 +1,7 @@
 //! The loop of tcpserver: connections in, children out, never more than the limit (tcpserver(1), spec §9.1).
 
 use super::options::{Settings, Verbosity};
+use super::pem::Pem;
 use super::{CONNECTION, listen, log};
 use crate::Io;
 use crate::failure::{Failure, reason};
@@ -26,15 +27,16 @@ pub(super) fn serve(
     io: &mut Io<'_>,
     settings: &Settings,
     arguments: &[OsString],
-    listener: &TcpListener,
+    (listener, pem): (&TcpListener, Option<Pem>),
 ) -> Result<Exit, Failure> {
     let unable = |error: io::Error| listen::unable("wait for signals", &error);
     sys::hear_of_children().map_err(unable)?;
-    let signals = signals().map_err(unable)?;
+    let signals = signals(pem.is_some()).map_err(unable)?;
     let mut server = Server {
         io,
         settings,
         arguments,
+        pem,
         children: HashSet::new(),
     };
     server.status();
@@ -59,16 +61,23 @@ pub(super) fn serve(
             if signal.ssi_signo == Signal::SIGTERM as u32 {
                 return Ok(Exit::OK);
             }
+            if signal.ssi_signo == Signal::SIGHUP as u32 {
+                server.reload();
+            }
         }
         server.reap();
         pause = ready && server.accept(listener).is_err();
     }
 }
 
-fn signals() -> io::Result<SignalFd> {
+/// Those that are waited for. SIGHUP ends whoever has no certificate to read again, as ever.
+fn signals(with_hangup: bool) -> io::Result<SignalFd> {
     let mut set = SigSet::empty();
     set.add(Signal::SIGCHLD);
     set.add(Signal::SIGTERM);
+    if with_hangup {
+        set.add(Signal::SIGHUP);
+    }
     // Programs that are started do not inherit this: std unblocks all signals in a child.
     set.thread_block()?;
     Ok(SignalFd::with_flags(
@@ -81,18 +90,15 @@ struct Server<'a, 'io> {
     io: &'a mut Io<'io>,
     settings: &'a Settings,
     arguments: &'a [OsString],
+    /// What the connections serve TLS with.
+    pem: Option<Pem>,
     children: HashSet<Pid>,
 }
 
 impl Server<'_, '_> {
     fn status(&mut self) {
         let running = self.children.len();
-        log::status(
-            self.io,
-            self.settings.verbosity,
-            running,
-            self.settings.limit,
-        );
+        log::status(self.io, self.settings, running);
     }
 
     fn accept(&mut self, listener: &TcpListener) -> io::Result<()> {
@@ -101,13 +107,7 @@ impl Server<'_, '_> {
             Err(error) if passing(&error) => return Ok(()),
             Err(error) => return Err(error),
         };
-        let limit = self.settings.limit;
-        log::status(
-            self.io,
-            self.settings.verbosity,
-            self.children.len() + 1,
-            limit,
-        );
+        log::status(self.io, self.settings, self.children.len() + 1);
         match self.start(stream, peer) {
             Ok(child) => {
                 self.children.insert(child);
@@ -117,23 +117,35 @@ impl Server<'_, '_> {
                     "warning: dropping connection, unable to fork: {}",
                     reason(&error)
                 );
-                log::tell(
-                    self.io,
-                    self.settings.verbosity,
-                    Verbosity::Errors,
-                    line.as_bytes(),
-                );
+                log::tell(self.io, self.settings, Verbosity::Errors, line.as_bytes());
                 self.status();
             }
         }
         Ok(())
     }
 
+    /// Reads the certificate again; the old one stays where the new one cannot be had.
+    fn reload(&mut self) {
+        let line = match Pem::load(self.settings) {
+            Ok(pem) => {
+                self.pem = Some(pem);
+                return;
+            }
+            Err(failure) => [b"warning: certificate unchanged, ", failure.text()].concat(),
+        };
+        log::tell(self.io, self.settings, Verbosity::Errors, &line);
+    }
+
     /// Starts this binary for one connection.
     fn start(&self, stream: TcpStream, peer: SocketAddr) -> io::Result<Pid> {
-        let output = OwnedFd::from(stream.try_clone()?);
+        // Whoever does TLS needs the connection once, and in the place of the other the certificate.
+        let output = match &self.pem {
+            Some(pem) => pem.descriptor()?,
+            None => OwnedFd::from(stream.try_clone()?),
+        };
         let child = Command::new(crate::own_program()?)
             .arg0(CONNECTION)
+            .arg(self.settings.called.name())
             .arg(peer.ip().to_canonical().to_string())
             .arg(peer.port().to_string())
             .args(self.arguments)
@@ -158,12 +170,7 @@ impl Server<'_, '_> {
             // A child of whoever became this process is none of ours.
             if self.children.remove(&pid) {
                 let line = format!("end {pid} status {status}");
-                log::tell(
-                    self.io,
-                    self.settings.verbosity,
-                    Verbosity::All,
-                    line.as_bytes(),
-                );
+                log::tell(self.io, self.settings, Verbosity::All, line.as_bytes());
                 self.status();
             }
         }

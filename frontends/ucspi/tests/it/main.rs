@@ -11,3 +11,4 @@ mod tcp_env;
 mod tcpclient;
 mod tcpserver;
 mod tcpserver_original;
+mod tcpserver_tls;

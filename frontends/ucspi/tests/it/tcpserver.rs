@@ -12,7 +12,7 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 /// How long anything may take before a test fails.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Nothing looked up, everything told.
 pub(crate) const QUIET: [&str; 5] = ["-R", "-H", "-l", "me", "-v"];
@@ -72,6 +72,11 @@ impl Server {
             port: port.trim().parse().unwrap(),
             said: String::new(),
         }
+    }
+
+    /// Its process.
+    pub(crate) fn id(&self) -> i32 {
+        self.child.id().try_into().unwrap()
     }
 
     pub(crate) fn connect(&self, host: &str) -> TcpStream {
