@@ -24,7 +24,7 @@ stage() { # NAME COMMAND...
 # Interop peers, all from Debian; a tool that is there already is not touched.
 packages() {
     local missing=() pair
-    for pair in curl:curl swaks:swaks smtp-source:postfix mpop:mpop fetchmail:fetchmail \
+    for pair in curl:curl swaks:swaks smtp-source:postfix mpop:mpop fetchmail:fetchmail msmtp:msmtp \
         cdb:tinycdb openssl:openssl python3:python3 mkfs.ext4:e2fsprogs mount:mount kill:procps cc:gcc c++:g++ \
         tcprules:ucspi-tcp; do
         PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")

@@ -10,6 +10,7 @@ mod bad_input;
 mod crash;
 mod exhaustion;
 mod installation;
+mod logins;
 mod paths;
 mod pop3_clients;
 mod power_loss;
