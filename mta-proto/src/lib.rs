@@ -9,6 +9,7 @@ pub mod dns;
 pub mod machine;
 pub mod netstring;
 pub mod pop3;
+pub mod proxy;
 pub mod qmqp;
 pub mod qmtp;
 pub mod sasl;

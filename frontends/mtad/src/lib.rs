@@ -27,6 +27,7 @@ mod orders;
 pub mod ownership;
 pub mod pop3_service;
 pub mod privileges;
+pub mod proxied;
 pub mod qmail_service;
 mod random;
 pub mod remote;

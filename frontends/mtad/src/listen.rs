@@ -1,6 +1,7 @@
 //! Listeners: ports are bound before privileges are dropped, connections are counted and refused beyond their limits.
 
 use crate::Failure;
+use crate::proxied::{self, Proxies};
 use crate::stop::{Phase, Stop};
 use std::collections::HashMap;
 use std::future::Future;
@@ -96,9 +97,12 @@ struct Inside {
 #[derive(Debug)]
 pub struct Pass {
     gate: Arc<Gate>,
-    client: IpAddr,
+    /// `None` as long as it is not known who comes through a proxy.
+    client: Option<IpAddr>,
     number: u64,
     entry: Entry,
+    /// What the client connected to, where a proxy told.
+    local: Option<SocketAddr>,
 }
 
 impl Gate {
@@ -119,22 +123,28 @@ impl Gate {
     /// # Errors
     /// Fails where there is none.
     pub fn enter(self: &Arc<Self>, client: IpAddr) -> Result<Pass, &'static str> {
-        let client = client.to_canonical();
+        let mut pass = self.reserve()?;
+        pass.admit(client)?;
+        Ok(pass)
+    }
+
+    /// Gives a place to a client that is not known yet; it counts for nobody until
+    /// [`Pass::admit`].
+    ///
+    /// # Errors
+    /// Fails where there is none.
+    pub fn reserve(self: &Arc<Self>) -> Result<Pass, &'static str> {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         if inside.total >= self.limit {
             return Err("too many connections");
         }
-        let own = inside.clients.entry(client).or_default();
-        if *own >= self.per_client {
-            return Err("too many connections from your address");
-        }
-        *own += 1;
         inside.total += 1;
         Ok(Pass {
             gate: Arc::clone(self),
-            client,
+            client: None,
             number: self.numbers.fetch_add(1, Ordering::Relaxed),
             entry: Entry::default(),
+            local: None,
         })
     }
 
@@ -157,6 +167,32 @@ impl Gate {
 }
 
 impl Pass {
+    /// Counts the session as one of `client`, once.
+    ///
+    /// # Errors
+    /// Fails where that client has too many.
+    pub fn admit(&mut self, client: IpAddr) -> Result<(), &'static str> {
+        let client = client.to_canonical();
+        let mut inside = self
+            .gate
+            .inside
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let own = inside.clients.entry(client).or_default();
+        if *own >= self.gate.per_client {
+            return Err("too many connections from your address");
+        }
+        *own += 1;
+        self.client = Some(client);
+        Ok(())
+    }
+
+    /// The address of ours that the client connected to.
+    #[must_use]
+    pub fn local(&self, stream: &TcpStream) -> Option<SocketAddr> {
+        self.local.or_else(|| stream.local_addr().ok())
+    }
+
     /// The session's number in the log.
     #[must_use]
     pub const fn number(&self) -> u64 {
@@ -178,10 +214,12 @@ impl Drop for Pass {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         inside.total = inside.total.saturating_sub(1);
-        if let Some(own) = inside.clients.get_mut(&self.client) {
+        if let Some(client) = self.client
+            && let Some(own) = inside.clients.get_mut(&client)
+        {
             *own = own.saturating_sub(1);
             if *own == 0 {
-                inside.clients.remove(&self.client);
+                inside.clients.remove(&client);
             }
         }
         if inside.total == 0 {
@@ -213,6 +251,8 @@ pub struct Service {
     pub refusal: Option<(&'static str, &'static str)>,
     /// The places.
     pub gate: Arc<Gate>,
+    /// Who hands on the connections of others.
+    pub proxies: Proxies,
     /// When to end.
     pub stop: Stop,
 }
@@ -220,7 +260,7 @@ pub struct Service {
 /// Accepts until the server stops; every connection becomes a task of its own.
 pub async fn accept<F, T>(listener: TcpListener, mut service: Service, session: F)
 where
-    F: Fn(TcpStream, SocketAddr, Pass) -> T,
+    F: Fn(TcpStream, SocketAddr, Pass) -> T + Clone + Send + 'static,
     T: Future<Output = ()> + Send + 'static,
 {
     loop {
@@ -237,15 +277,62 @@ where
                 continue;
             }
         };
+        // Replies are written whole, so waiting for more bytes gains nothing.
+        let _ = stream.set_nodelay(true);
+        if service.proxies.list(peer.ip()) {
+            match service.gate.reserve() {
+                Ok(pass) => {
+                    let (service, session) = (service.clone(), session.clone());
+                    tokio::spawn(handed_on(stream, peer, pass, service, session));
+                }
+                Err(reason) => refuse(stream, peer, &service, reason),
+            }
+            continue;
+        }
         match service.gate.enter(peer.ip()) {
             Ok(mut pass) => {
                 pass.entry = service.entry;
-                // Replies are written whole, so waiting for more bytes gains nothing.
-                let _ = stream.set_nodelay(true);
                 tokio::spawn(session(stream, peer, pass));
             }
             Err(reason) => refuse(stream, peer, &service, reason),
         }
+    }
+}
+
+/// Asks a proxy whose connection it hands on, and serves that client.
+async fn handed_on<F, T>(
+    mut stream: TcpStream,
+    proxy: SocketAddr,
+    mut pass: Pass,
+    mut service: Service,
+    session: F,
+) where
+    F: Fn(TcpStream, SocketAddr, Pass) -> T,
+    T: Future<Output = ()>,
+{
+    let name = service.name;
+    let told = tokio::select! {
+        told = proxied::client(&mut stream, service.proxies.patience) => told,
+        () = service.stop.reached(Phase::Finish) => return,
+    };
+    let client = match told {
+        Ok(Some((from, to))) => {
+            pass.local = Some(to);
+            tracing::info!("{name}: connection of {from} comes through the proxy {proxy}");
+            from
+        }
+        Ok(None) => proxy,
+        Err(why) => {
+            tracing::warn!("{name}: connection from the proxy {proxy} refused: {why}");
+            return;
+        }
+    };
+    match pass.admit(client.ip()) {
+        Ok(()) => {
+            pass.entry = service.entry;
+            session(stream, client, pass).await;
+        }
+        Err(reason) => refuse(stream, client, &service, reason),
     }
 }
 

@@ -53,7 +53,7 @@ fn connection(
             number: pass.number(),
         },
         peer,
-        local: stream.local_addr().ok(),
+        local: pass.local(stream),
         variables: shared.variables(peer.ip()),
     }
 }

@@ -11,6 +11,7 @@ use crate::local::{self, HomeDirectory, Local};
 use crate::log::Log;
 use crate::pop3_service::InUse;
 use crate::privileges::{self, Privileges};
+use crate::proxied::Proxies;
 use crate::remote::Remote;
 use crate::server::{self, Pools, Server};
 use crate::setup::{self, Remade};
@@ -424,6 +425,7 @@ fn service(
         entry,
         refusal: refusal.filter(|_| entry == Entry::Clear),
         gate: Arc::clone(gate),
+        proxies: Proxies::from(&server.config),
         stop: server.stop(),
     }
 }

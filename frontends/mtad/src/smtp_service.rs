@@ -50,7 +50,7 @@ pub async fn serve(
             number: pass.number(),
         },
         peer,
-        local: stream.local_addr().ok(),
+        local: pass.local(&stream),
         variables: shared.variables(peer.ip()),
     };
     let named = connection.session;

@@ -12,6 +12,7 @@ mod dns;
 mod netstrings;
 mod oracle;
 mod pop3;
+mod proxy;
 mod reply;
 mod reply_parser;
 mod smtp_server;

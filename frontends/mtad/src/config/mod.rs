@@ -4,12 +4,14 @@ mod auth;
 mod network;
 mod nonsense;
 mod notices;
+mod proxy;
 mod settings;
 mod tls;
 
 pub use auth::{Auth, Scheme, WithoutTls};
 pub use network::{Network, NoNetwork, hold_everything};
 pub use notices::Notices;
+pub use proxy::Proxy;
 pub use settings::{Config, Dns, Limits, MissingRcptHosts, Testing, Timeouts};
 pub use tls::{MinVersion, PairOfFiles, Tls};
 

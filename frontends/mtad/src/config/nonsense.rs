@@ -1,6 +1,6 @@
 //! Values of mtad.toml that can be read but make no sense.
 
-use super::Config;
+use super::{Config, hold_everything};
 
 impl Config {
     /// The first value that can be read but makes no sense: its key and what was expected.
@@ -23,6 +23,10 @@ impl Config {
         if first.trim().is_empty() || self.defaultdelivery.contains('\0') {
             let said = "defaultdelivery: expected lines as in a .qmail file, the first not blank";
             return Some(("defaultdelivery", said.to_owned()));
+        }
+        if hold_everything(&self.proxy.from) {
+            let said = "from: expected the addresses of proxies, found those of everybody";
+            return Some(("from", said.to_owned()));
         }
         let low = self
             .floors()
@@ -66,6 +70,12 @@ impl Config {
                 self.timeouts.tls_handshake,
                 1,
                 "some time to answer",
+            ),
+            (
+                "proxy_header",
+                self.timeouts.proxy_header,
+                1,
+                "some time to speak",
             ),
             ("watch", self.tls.watch, 1, "a pause between two looks"),
             (

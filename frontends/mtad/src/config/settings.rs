@@ -1,6 +1,6 @@
 //! The settings of mtad.toml with their defaults, each in one place.
 
-use super::{Auth, Network, Notices, Tls};
+use super::{Auth, Network, Notices, Proxy, Tls};
 use delivery::dates::Dates;
 use mta_core::control::Matching;
 use mta_core::policy::{self, Settings, SourceRoutes};
@@ -73,6 +73,8 @@ pub struct Config {
     pub notices: Notices,
     /// Who may log in where, and how passwords are kept.
     pub auth: Auth,
+    /// Who speaks for other clients.
+    pub proxy: Proxy,
     /// Certificates, and the TLS of deliveries.
     pub tls: Tls,
     /// Who answers DNS questions.
@@ -155,6 +157,8 @@ pub struct Timeouts {
     pub pop3_session: u64,
     /// A TLS handshake that takes longer ends the connection.
     pub tls_handshake: u64,
+    /// A proxy that does not tell within this whose connection it hands on is refused.
+    pub proxy_header: u64,
     /// SIGTERM ends the server within this; what still runs half a second before is cut.
     pub stop: u64,
     /// A program in a .qmail file that runs longer is killed, and the delivery tried again.
@@ -212,6 +216,7 @@ impl Default for Config {
             timeouts: Timeouts::default(),
             notices: Notices::default(),
             auth: Auth::default(),
+            proxy: Proxy::default(),
             tls: Tls::default(),
             dns: Dns::default(),
             testing: Testing::default(),
@@ -253,6 +258,7 @@ impl Default for Timeouts {
             smtp_session: 3600,
             pop3_session: 86_400,
             tls_handshake: 30,
+            proxy_header: 10,
             stop: 5,
             program: 3600,
             queue_program: 600,

@@ -11,6 +11,7 @@ mod local;
 mod local_root;
 mod logins;
 mod orders;
+mod proxy;
 mod qmail_protocols;
 mod queue_program;
 mod remote;

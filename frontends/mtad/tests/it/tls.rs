@@ -16,11 +16,11 @@ const LIMIT: Duration = Duration::from_secs(60);
 const PEM: &str = "control/servercert.pem";
 
 /// A client under TLS.
-struct Secure(BufReader<BlockingTls<TcpStream>>);
+pub(crate) struct Secure(BufReader<BlockingTls<TcpStream>>);
 
 impl Secure {
     /// Does the handshake with a server that has to show the certificate in `pem`.
-    fn on(stream: TcpStream, host: &str, pem: &str) -> std::io::Result<Self> {
+    pub(crate) fn on(stream: TcpStream, host: &str, pem: &str) -> std::io::Result<Self> {
         let authorities = CertificateDer::pem_slice_iter(pem.as_bytes());
         let authorities = authorities.collect::<Result<Vec<_>, _>>().unwrap();
         let client = ClientTls::new(authorities, Oldest::Tls12, LIMIT).unwrap();
@@ -35,7 +35,7 @@ impl Secure {
     }
 
     /// Sends, and gives the last line of the reply.
-    fn say(&mut self, command: &str) -> String {
+    pub(crate) fn say(&mut self, command: &str) -> String {
         self.send(command);
         self.reply()
     }
@@ -45,7 +45,7 @@ impl Secure {
         self.0.get_mut().write_all(line.as_bytes()).unwrap();
     }
 
-    fn reply(&mut self) -> String {
+    pub(crate) fn reply(&mut self) -> String {
         loop {
             let line = self.line();
             if line.as_bytes().get(3) != Some(&b'-') || line.starts_with('-') {
