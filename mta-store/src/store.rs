@@ -198,6 +198,45 @@ impl<F: Files> Store<F> {
         }
     }
 
+    /// Lists the messages whose recipients are on their channels, in ascending order.
+    ///
+    /// # Errors
+    /// Fails where a directory cannot be read.
+    pub fn ids(&self) -> Result<Vec<MessageId>, QueueError> {
+        match &self.kind {
+            Kind::Queue(queue) => queue.preprocessed(),
+            Kind::Log(log) => Ok(log.ids()),
+        }
+    }
+
+    /// Tells whether there is such a message.
+    ///
+    /// # Errors
+    /// Fails where the system does not let us look.
+    pub fn contains(&self, id: MessageId) -> Result<bool, QueueError> {
+        match self.open_message(id) {
+            Ok(_) => Ok(true),
+            Err(error) if error.is_broken() => Ok(true),
+            Err(error) if error.is_missing() => Ok(false),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Returns when the recipients of a channel are tried next, where that is known.
+    ///
+    /// # Errors
+    /// Fails where the system does not let us look.
+    pub fn next_attempt(
+        &self,
+        id: MessageId,
+        channel: Channel,
+    ) -> Result<Option<Unix>, QueueError> {
+        match &self.kind {
+            Kind::Queue(queue) => queue.next_attempt(id, channel),
+            Kind::Log(log) => Ok(log.next_attempt(id, channel)),
+        }
+    }
+
     /// Returns the file or directory that a message lies in, for messages about failures.
     #[must_use]
     pub fn place(&self, id: MessageId) -> PathBuf {

@@ -93,6 +93,18 @@ impl Home {
         home
     }
 
+    /// One whose messages lie in qmail's layout alone, so that the original programs can drain it.
+    ///
+    /// # Panics
+    /// Panics where the log of a new home cannot be removed.
+    #[must_use]
+    pub fn in_qmail_layout() -> Self {
+        let home = Self::new();
+        // What init makes for `--spool qmail`; no message has come yet.
+        std::fs::remove_dir_all(home.path().join("queue/log")).unwrap();
+        home
+    }
+
     /// Names a home that exists.
     #[must_use]
     pub fn existing(dir: &Path) -> Self {

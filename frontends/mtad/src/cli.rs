@@ -103,6 +103,21 @@ pub struct Init {
     /// [default: alias/Maildir in the home].
     #[arg(long, value_name = "ADDRESS")]
     pub admin: Option<String>,
+    /// How messages are kept: in a log, which is faster, or in qmail's layout alone, which
+    /// qmail-send can drain too.
+    #[arg(long, value_enum, default_value_t)]
+    pub spool: Spool,
+}
+
+/// How a home keeps its messages.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, clap::ValueEnum)]
+#[expect(clippy::exhaustive_enums, reason = "a home is made with one of these")]
+pub enum Spool {
+    /// In queue/log, behind a queue in qmail's layout that programs put messages into.
+    #[default]
+    Log,
+    /// In queue/, in qmail's layout.
+    Qmail,
 }
 
 /// `mtad domain …`.

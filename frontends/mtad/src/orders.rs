@@ -4,7 +4,8 @@ use crate::requests::Request;
 use mta_core::control::SmtpRoutes;
 use mta_core::ports::spool::MessageId;
 use mta_store::files::RealFiles;
-use mta_store::queue::{Queue, QueueError};
+use mta_store::queue::QueueError;
+use mta_store::store::Store;
 use std::path::Path;
 
 /// Keeps an order that is to outlive the server; the others are nothing to keep. Blocks.
@@ -12,14 +13,14 @@ use std::path::Path;
 /// # Errors
 /// Fails where the queue does, or where the order's file makes no sense.
 pub(crate) fn keep(
-    queue: &Queue<RealFiles>,
+    store: &Store<RealFiles>,
     request: Request,
     id: MessageId,
     directory: &Path,
 ) -> Result<(), QueueError> {
     match request {
-        Request::Hold(_) => queue.change_params(id, |params| params.held = true),
-        Request::Release(_) => queue.change_params(id, |params| params.held = false),
+        Request::Hold(_) => store.change_params(id, |params| params.held = true),
+        Request::Release(_) => store.change_params(id, |params| params.held = false),
         Request::Reroute(_) => {
             let path = directory.join(request.file_name());
             let said = request.said(directory).map_err(|source| QueueError::Io {
@@ -28,7 +29,7 @@ pub(crate) fn keep(
                 source,
             })?;
             let (domain, hosts) = read_reroute(&said)?;
-            queue.change_params(id, |params| params.reroute(&domain, hosts))
+            store.change_params(id, |params| params.reroute(&domain, hosts))
         }
         _ => Ok(()),
     }

@@ -1,8 +1,10 @@
 //! Makes a home: what qmail's config wrote, the aliases of the administrator, an empty queue (spec qmail §1 config-fast, §2).
 
+use crate::cli::Spool;
 use crate::home::Home;
-use crate::{Failure, ownership};
+use crate::{Failure, ownership, spools};
 use mta_store::files::RealFiles;
+use mta_store::log::Log;
 use mta_store::queue::Queue;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, ErrorKind, Write};
@@ -15,6 +17,7 @@ use std::sync::Arc;
 pub struct Plan {
     me: String,
     admin: Option<String>,
+    spool: Spool,
 }
 
 /// The addresses that every host must take mail for and that belong to nobody's account.
@@ -38,7 +41,14 @@ impl Plan {
             )));
         }
         let admin = admin.map(str::to_owned);
-        Ok(Self { me, admin })
+        let spool = Spool::default();
+        Ok(Self { me, admin, spool })
+    }
+
+    /// Keeps messages in another way than usual.
+    #[must_use]
+    pub fn with_spool(self, spool: Spool) -> Self {
+        Self { spool, ..self }
     }
 
     /// The host's name.
@@ -81,7 +91,7 @@ pub fn make(home: &Home, plan: &Plan) -> Result<(), Failure> {
     file(&home.config(), crate::config::TEMPLATE, 0o644)?;
     certificate(home, plan)?;
     aliases(home, plan)?;
-    queue(home)?;
+    queue(home, plan.spool)?;
     let (users, domains, alias) = (home.users(), home.domains(), home.alias());
     ownership::give(home, &[&control, &users, &domains, &alias])?;
     ownership::give(home, &[&home.queue(), &home.config()])?;
@@ -132,7 +142,7 @@ pub fn remake_queue(home: &Home) -> Result<Remade, Failure> {
     match fs::symlink_metadata(&path) {
         Ok(_) => Ok(Remade::Nothing),
         Err(error) if error.kind() == ErrorKind::NotFound => {
-            queue(home)?;
+            queue(home, Spool::default())?;
             ownership::give(home, &[&path])?;
             sync(home.root())?;
             Ok(Remade::Queue)
@@ -151,12 +161,15 @@ pub enum Remade {
     Queue,
 }
 
-fn queue(home: &Home) -> Result<(), Failure> {
+fn queue(home: &Home, spool: Spool) -> Result<(), Failure> {
     let path = home.queue();
     let there = path.join("mess").try_exists();
     if !there.map_err(|error| Failure::file("look for", &path, &error))? {
-        Queue::create(Arc::new(RealFiles::new()), &path)
-            .map_err(|error| Failure::temporary(format!("unable to make the queue: {error}")))?;
+        let failure = |error| Failure::temporary(format!("unable to make the queue: {error}"));
+        let queue = Queue::create(Arc::new(RealFiles::new()), &path).map_err(failure)?;
+        if spool == Spool::Log {
+            Log::create(&RealFiles::new(), &spools::log_dir(&queue)).map_err(failure)?;
+        }
     }
     directory(&home.requests(), 0o700)?;
     sync(&path)

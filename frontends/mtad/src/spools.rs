@@ -6,6 +6,7 @@ use crate::server::{Server, Snapshot};
 use driver::{Clock, LogWriter};
 use mta_core::ports::spool::MessageId;
 use mta_core::queue::{PerChannel, Recovered};
+use mta_core::rewrite::Routing;
 use mta_store::door;
 use mta_store::files::RealFiles;
 use mta_store::log::Log;
@@ -61,6 +62,34 @@ pub(crate) fn open(
         standing: found.standing.into_iter().map(known).collect(),
         held: found.held,
         writer: Some(writer),
+    })
+}
+
+/// Opens the store of a queue to look at it, whoever writes it.
+pub(crate) fn look(queue: &Queue<RealFiles>) -> Result<Store<RealFiles>, QueueError> {
+    choose(queue, |dir| {
+        Log::look_at(Arc::new(RealFiles::new()), dir).map(|(log, _)| log)
+    })
+}
+
+/// Opens the store of a queue to change it; whoever calls drains the queue.
+pub(crate) fn own(queue: &Queue<RealFiles>) -> Result<Store<RealFiles>, QueueError> {
+    choose(queue, |dir| {
+        Log::open(Arc::new(RealFiles::new()), dir).map(|(log, _)| log)
+    })
+}
+
+fn choose(
+    queue: &Queue<RealFiles>,
+    open: impl FnOnce(PathBuf) -> Result<Log<RealFiles>, QueueError>,
+) -> Result<Store<RealFiles>, QueueError> {
+    // Nothing is routed by those who look or change.
+    let nowhere: Route = Arc::new(|to| Routing::default().route(to));
+    let dir = log_dir(queue);
+    Ok(if Log::is_at(&RealFiles::new(), &dir)? {
+        Store::log(open(dir)?, nowhere)
+    } else {
+        Store::queue(queue.clone(), nowhere)
     })
 }
 

@@ -105,8 +105,8 @@ async fn obey(server: &Arc<Server>, tell: &UnboundedSender<News>, asked: Vec<Req
 
 /// Keeps an order beside its message, so that it outlives this process; false where that failed.
 async fn keep(server: &Arc<Server>, request: Request, id: MessageId) -> bool {
-    let (queue, directory) = (server.queue.clone(), server.home.requests());
-    let work = move || orders::keep(&queue, request, id, &directory);
+    let (store, directory) = (server.store.clone(), server.home.requests());
+    let work = move || orders::keep(&store, request, id, &directory);
     let name = request.file_name();
     match server.pools.queue.run(work).await {
         Ok(Ok(())) => {

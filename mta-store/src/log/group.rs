@@ -14,7 +14,7 @@ use mta_core::ports::spool::MessageId;
 use std::collections::{BTreeMap, HashSet};
 use std::io;
 use std::path::PathBuf;
-use std::sync::atomic::AtomicU64;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// What all clones of a log share.
@@ -42,7 +42,7 @@ pub(super) struct State<F: Files> {
     pending: Vec<Waiting>,
     round: Arc<Round>,
     /// Away while a group is written; never there in a log that is only read.
-    writer: Option<Writer<F>>,
+    writer: Option<Tail<F>>,
     /// The messages that the group is about which is being written.
     writing: Option<HashSet<MessageId>>,
     closed: bool,
@@ -56,6 +56,16 @@ impl<F: Files> std::fmt::Debug for State<F> {
             .field("pending", &self.pending.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The end of the log. A segment is begun when there is something to write, so that a log opens
+/// on a full disk too.
+#[derive(Debug)]
+pub(super) struct Tail<F: Files> {
+    /// What the next segment's header says.
+    pub(super) next: Head,
+    pub(super) ahead: u64,
+    pub(super) writer: Option<Writer<F>>,
 }
 
 /// A record that waits for its group.
@@ -113,9 +123,8 @@ impl<F: Files> Shared<F> {
         files: Arc<F>,
         dir: PathBuf,
         segment_size: u64,
-        writer: Option<Writer<F>>,
+        writer: Option<Tail<F>>,
     ) -> Self {
-        let segments = writer.iter().map(|w| (w.number, Arc::clone(&w.file)));
         Self {
             syncs: DirSyncs::keeping(Arc::clone(&files)),
             files,
@@ -125,7 +134,7 @@ impl<F: Files> Shared<F> {
             stuck: AtomicU64::new(0),
             state: Mutex::new(State {
                 index: Index::default(),
-                segments: segments.collect(),
+                segments: BTreeMap::new(),
                 pending: Vec::new(),
                 round: Arc::default(),
                 writer,
@@ -219,15 +228,17 @@ impl<F: Files> Shared<F> {
             .into_iter()
             .map(|w| (w.frame, (w.id, w.change)))
             .unzip();
-        let (writer, written) = self.write_frames(writer, &mut frames);
+        let mut tail = writer;
+        let written = self.write_frames(tail.as_mut(), &mut frames);
         let mut state = self.lock();
-        if let Some(writer) = &writer {
+        let writer = tail.as_ref().and_then(|tail| tail.writer.as_ref());
+        if let Some(writer) = writer {
             state
                 .segments
                 .entry(writer.number)
                 .or_insert_with(|| Arc::clone(&writer.file));
         }
-        let result = match (written, &writer) {
+        let result = match (written, writer) {
             (Ok(places), Some(writer)) => {
                 for (offset, (id, change)) in places.into_iter().zip(changes) {
                     let at = At {
@@ -242,7 +253,7 @@ impl<F: Files> Shared<F> {
             (Err(error), _) => Err(Failure::of(&error)),
             (Ok(_), None) => Err(Failure::of(&io::ErrorKind::ReadOnlyFilesystem.into())),
         };
-        state.writer = writer;
+        state.writer = tail;
         state.writing = None;
         let told = {
             let mut told = round.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -264,36 +275,41 @@ impl<F: Files> Shared<F> {
     /// Writes records at the end of the log, beginning a new segment where that is due.
     fn write_frames(
         &self,
-        writer: Option<Writer<F>>,
+        tail: Option<&mut Tail<F>>,
         frames: &mut [Frame],
-    ) -> (Option<Writer<F>>, io::Result<Vec<u64>>) {
-        let Some(mut writer) = writer else {
-            return (None, Err(io::ErrorKind::ReadOnlyFilesystem.into()));
-        };
+    ) -> io::Result<Vec<u64>> {
+        let tail = tail.ok_or(io::ErrorKind::ReadOnlyFilesystem)?;
         let size: u64 = frames.iter().map(Frame::len).sum();
-        let full = writer.tail > segment::HEADER && writer.tail + size > self.segment_size;
-        if writer.failed || full {
-            match self.next_segment(&writer) {
-                Ok(next) => writer = next,
-                Err(error) => return (Some(writer), Err(error)),
-            }
+        let fits = |writer: &Writer<F>| {
+            let is_new = writer.tail == segment::HEADER;
+            !writer.failed && (is_new || writer.tail + size <= self.segment_size)
+        };
+        match tail.writer.take().filter(fits) {
+            Some(writer) => tail.writer.insert(writer).write(frames),
+            None => self.begin_segment(tail)?.write(frames),
         }
-        let written = writer.write(frames);
-        (Some(writer), written)
+        .inspect(|_| {
+            if let Some(writer) = &tail.writer {
+                tail.next.previous = writer.number;
+                tail.next.end = writer.tail;
+            }
+        })
     }
 
-    fn next_segment(&self, before: &Writer<F>) -> io::Result<Writer<F>> {
-        let mut head = Head {
-            number: before.number + 1,
-            previous: before.number,
-            end: before.tail,
-            next_id: self.next_id.load(std::sync::atomic::Ordering::Relaxed),
-        };
+    fn begin_segment<'t>(&self, tail: &'t mut Tail<F>) -> io::Result<&'t mut Writer<F>> {
+        tail.next.next_id = self.next_id.load(Ordering::Relaxed);
         loop {
-            match Writer::create(&*self.files, &self.dir, head, before.ahead) {
+            let made = Writer::create(&*self.files, &self.dir, tail.next, tail.ahead);
+            match made {
+                Ok(writer) => {
+                    tail.next.number = writer.number + 1;
+                    tail.next.previous = writer.number;
+                    tail.next.end = writer.tail;
+                    return Ok(tail.writer.insert(writer));
+                }
                 // Left by an attempt that failed.
-                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => head.number += 1,
-                other => return other,
+                Err(e) if e.kind() == io::ErrorKind::AlreadyExists => tail.next.number += 1,
+                Err(e) => return Err(e),
             }
         }
     }
@@ -317,6 +333,16 @@ impl<F: Files> Shared<F> {
     /// Tells whoever writes groups that [`State::append`] was called.
     pub(super) fn appended(&self) {
         self.gathered.notify_one();
+    }
+}
+
+impl<F: Files> Drop for Shared<F> {
+    /// Writes what nobody waited for, as a tool leaves it that ends.
+    fn drop(&mut self) {
+        let state = self.lock();
+        if !state.pending.is_empty() && state.writer.is_some() {
+            drop(self.write_group(state));
+        }
     }
 }
 

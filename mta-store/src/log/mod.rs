@@ -32,8 +32,8 @@ pub use recover::Recovered;
 
 use crate::files::{Files, Wait};
 use crate::queue::{At as _, Drainer, QueueError};
-use group::Shared;
-use segment::{Head, Writer};
+use group::{Shared, Tail};
+use segment::Head;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -94,6 +94,17 @@ impl<F: Files> Clone for Log<F> {
 }
 
 impl<F: Files> Log<F> {
+    /// Makes an empty log, durably.
+    ///
+    /// # Errors
+    /// Fails where something cannot be made.
+    pub fn create(files: &F, dir: &Path) -> Result<(), QueueError> {
+        make_dirs(files, dir)?;
+        let path = dir.join(LOCK);
+        drop(files.lock(&path, Wait::Forever).at("lock", &path)?);
+        files.sync_dir(dir).at("sync", dir)
+    }
+
     /// Opens a log for writing, making it where it is missing, and says what stands in it.
     ///
     /// # Errors
@@ -117,9 +128,12 @@ impl<F: Files> Log<F> {
         let lock = files.lock(&path, Wait::Never).at("lock", &path)?;
         let lock = lock.map(Drainer::holding).ok_or(QueueError::Busy)?;
         let replay = replay::replay(&*files, &dir).at("read", &dir)?;
-        let ahead = segment::AHEAD.min(segment_size);
-        let writer = continued(&*files, &dir, &replay, ahead)?;
-        let shared = Shared::new(files, dir, segment_size, Some(writer));
+        let tail = Tail {
+            next: continued(&dir, &replay)?,
+            ahead: segment::AHEAD.min(segment_size),
+            writer: None,
+        };
+        let shared = Shared::new(files, dir, segment_size, Some(tail));
         let log = Self {
             shared: Arc::new(shared),
             lock: Some(Arc::new(lock)),
@@ -210,13 +224,8 @@ fn make_dirs<F: Files>(files: &F, dir: &Path) -> Result<(), QueueError> {
     }
 }
 
-/// Begins the segment after what was found. What a crash tore off is cut by its header.
-fn continued<F: Files>(
-    files: &F,
-    dir: &Path,
-    replay: &replay::Replay<F>,
-    ahead: u64,
-) -> Result<Writer<F>, QueueError> {
+/// The header of the segment after what was found: it cuts what a crash tore off.
+fn continued<F: Files>(dir: &Path, replay: &replay::Replay<F>) -> Result<Head, QueueError> {
     let last = replay.segments.keys().next_back().copied();
     let foreign = replay.foreign.iter().next_back().copied();
     let opened = last.and_then(|number| replay.segments.get(&number));
@@ -225,11 +234,10 @@ fn continued<F: Files>(
         let path = segment::path(dir, opened.head.number);
         crate::files::OpenFile::sync(&*opened.file).at("sync", &path)?;
     }
-    let head = Head {
+    Ok(Head {
         number: last.max(foreign).unwrap_or(0) + 1,
         previous: last.unwrap_or(0),
         end: replay.end,
         next_id: replay.next_id,
-    };
-    Writer::create(files, dir, head, ahead).at("begin a segment in", dir)
+    })
 }

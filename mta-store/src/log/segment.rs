@@ -14,6 +14,7 @@
 use super::frame::{self, Frame, Kind};
 use crate::files::{Access, Files, OpenFile};
 use std::io;
+use std::io::ErrorKind::{QuotaExceeded, StorageFull};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -101,11 +102,11 @@ impl<F: Files> Writer<F> {
             // Left behind it would be an empty segment, which does no harm.
             let _ = files.unlink(&path);
         }
-        made.map(|()| Self {
+        made.map(|zeroed| Self {
             file: Arc::new(file),
             number: head.number,
             tail: HEADER,
-            zeroed: HEADER + ahead,
+            zeroed,
             ahead,
             failed: false,
             collected: Vec::new(),
@@ -145,15 +146,10 @@ impl<F: Files> Writer<F> {
         }
         self.file.write_all_at(&self.collected, at)?;
         if next > self.zeroed {
-            write_zeros(&*self.file, next, next + self.ahead)?;
+            self.zeroed = write_ahead(&*self.file, next, self.ahead)?;
         }
         self.file.sync_data()?;
         self.tail = next;
-        self.zeroed = if next > self.zeroed {
-            next + self.ahead
-        } else {
-            self.zeroed
-        };
         Ok(places)
     }
 }
@@ -164,11 +160,21 @@ fn begin<F: Files>(
     file: &F::File,
     head: Head,
     ahead: u64,
-) -> io::Result<()> {
+) -> io::Result<u64> {
     file.write_all_at(&head.to_bytes(), 0)?;
-    write_zeros(file, HEADER, HEADER + ahead)?;
+    let zeroed = write_ahead(file, HEADER, ahead)?;
     file.sync()?;
-    files.sync_dir(dir)
+    files.sync_dir(dir)?;
+    Ok(zeroed)
+}
+
+/// Writes zeros and returns how far; where the disk is full there are none, which costs only time.
+fn write_ahead<H: OpenFile>(file: &H, from: u64, ahead: u64) -> io::Result<u64> {
+    match write_zeros(file, from, from + ahead) {
+        Ok(()) => Ok(from + ahead),
+        Err(e) if matches!(e.kind(), StorageFull | QuotaExceeded) => Ok(from),
+        Err(e) => Err(e),
+    }
 }
 
 fn write_zeros<H: OpenFile>(file: &H, mut from: u64, to: u64) -> io::Result<()> {

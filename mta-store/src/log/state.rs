@@ -264,6 +264,23 @@ impl<F: Files> Log<F> {
         self.append(id, Change::Next(channel, at), &[]).map(drop)
     }
 
+    /// Returns when a channel is tried next, where that was said.
+    #[must_use]
+    pub fn next_attempt(&self, id: MessageId, channel: Channel) -> Option<Unix> {
+        let state = self.shared.lock();
+        let more = state.index.get(id).and_then(index::Known::more);
+        more.and_then(|more| *more.next.of(channel))
+    }
+
+    /// Lists the messages, in ascending order.
+    #[must_use]
+    pub fn ids(&self) -> Vec<MessageId> {
+        let state = self.shared.lock();
+        let mut ids: Vec<_> = state.index.ids().map(|(id, _)| id).collect();
+        ids.sort_unstable();
+        ids
+    }
+
     /// Ends a message whose recipients are all done and whose bounce was sent.
     ///
     /// # Errors

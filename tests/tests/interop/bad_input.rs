@@ -203,7 +203,7 @@ impl Damaged {
 
 /// A home that holds what it takes for joe and for elsewhere.
 fn home_that_holds() -> Home {
-    let home = Home::new();
+    let home = Home::in_qmail_layout();
     // Nobody listens on port 1, so what is remote is deferred at once.
     let config = "relay_from = [\"127.0.0.0/8\"]\n[testing]\nloopback_is_remote = true\n";
     std::fs::write(home.path().join("mtad.toml"), config).unwrap();

@@ -62,9 +62,20 @@ fn a_full_disk_defers_and_nothing_accepted_is_lost() {
     let reply = send(&mut mtad, &large);
     assert!(reply.starts_with("452 4.3.1"), "{reply}");
     disk.fill();
-    for _ in 0..3 {
-        let reply = send(&mut mtad, &"Subject: full\r\n\r\nx".repeat(300));
-        assert!(reply.starts_with("452 4.3.1"), "{reply}");
+    // What was put by for the log may hold some more; whatever is accepted is kept.
+    let mut accepted = 1;
+    for refused in 0..3 {
+        loop {
+            let reply = send(&mut mtad, &"Subject: full\r\n\r\nx".repeat(3000));
+            if reply.starts_with("452 4.3.1") {
+                break;
+            }
+            assert!(
+                reply.starts_with("250") && accepted < 1000,
+                "{refused}: {reply}"
+            );
+            accepted += 1;
+        }
     }
     let _ = mtad.logged("no space left");
     // Deliveries are tried on the full disk, then with room; so is a new start.
@@ -77,7 +88,7 @@ fn a_full_disk_defers_and_nothing_accepted_is_lost() {
     disk.make_room();
     mtad.signal("ALRM");
     until("what was accepted before", || {
-        (home.mail().len() == 1).then_some(())
+        (home.mail().len() == accepted).then_some(())
     });
     still_works(&home, &mut mtad);
     assert!(mtad.stop().success());

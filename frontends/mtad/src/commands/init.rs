@@ -34,7 +34,8 @@ pub(super) fn run(home: &Home, arguments: &Init, out: &mut dyn Write) -> Result<
     let plan = Plan::new(
         me.as_deref().unwrap_or("localhost"),
         arguments.admin.as_deref(),
-    )?;
+    )?
+    .with_spool(arguments.spool);
     setup::make(home, &plan)?;
     writeln!(out, "made {shown} for {}", plan.me())?;
     Ok(())

@@ -1,15 +1,17 @@
 //! `mtad queue hold, release, reroute, flush`: orders about queued messages, kept beside them where they are to last (docs/queue.md).
 
 use super::ask::{self, Drains};
-use super::queue::{insist, preprocessed};
+use super::queue::{insist, look};
 use crate::Failure;
 use crate::home::Home;
 use crate::orders::{relay, write_reroute};
 use crate::requests::Request;
+use crate::spools;
 use driver::Clock;
 use mta_core::rewrite::Channel;
 use mta_store::files::RealFiles;
 use mta_store::queue::{MessageId, Params, Queue};
+use mta_store::store::Store;
 use std::io::Write;
 
 pub(super) fn hold(home: &Home, queue: &Queue<RealFiles>, id: MessageId) -> Result<(), Failure> {
@@ -71,7 +73,10 @@ pub(super) fn flush(
 ) -> Result<(), Failure> {
     let ids = bound_for(queue, &domain(destination)?, &Channel::ALL)?;
     match ask::ask(home, queue, Request::Forget)? {
-        Drains::Nobody(_lock) => ids.iter().try_for_each(|&id| set_due(queue, id))?,
+        Drains::Nobody(_lock) => {
+            let store = own(queue)?;
+            ids.iter().try_for_each(|&id| set_due(&store, id))?;
+        }
         Drains::Server => {
             for &id in &ids {
                 ask::put(home, Request::Retry(id), b"")?;
@@ -100,9 +105,9 @@ fn change(
 ) -> Result<(), Failure> {
     insist(queue, id)?;
     if let Drains::Nobody(_lock) = ask::ask_saying(home, queue, request, said)? {
-        return queue.change_params(id, change).map_err(ask::failure);
+        return own(queue)?.change_params(id, change).map_err(ask::failure);
     }
-    let now = queue.params(id).map_err(ask::failure)?;
+    let now = look(queue)?.params(id).map_err(ask::failure)?;
     let mut wanted = now.clone();
     change(&mut wanted);
     if now == wanted || insist(queue, id).is_err() {
@@ -118,14 +123,18 @@ fn change(
 /// Without a server, makes a message due for the next one.
 fn due(queue: &Queue<RealFiles>, id: MessageId) -> Result<(), Failure> {
     match queue.lock_drainer() {
-        Ok(_lock) => set_due(queue, id),
+        Ok(_lock) => set_due(&own(queue)?, id),
         Err(_) => Ok(()),
     }
 }
 
-fn set_due(queue: &Queue<RealFiles>, id: MessageId) -> Result<(), Failure> {
+fn own(queue: &Queue<RealFiles>) -> Result<Store<RealFiles>, Failure> {
+    spools::own(queue).map_err(ask::failure)
+}
+
+fn set_due(store: &Store<RealFiles>, id: MessageId) -> Result<(), Failure> {
     for channel in Channel::ALL {
-        match queue.set_next_attempt(id, channel, Clock::unix()) {
+        match store.set_next_attempt(id, channel, Clock::unix()) {
             Err(error) if error.is_missing() => {}
             other => other.map_err(ask::failure)?,
         }
@@ -151,19 +160,18 @@ fn bound_for(
     domain: &[u8],
     channels: &[Channel],
 ) -> Result<Vec<MessageId>, Failure> {
+    let store = look(queue)?;
     let mut found = Vec::new();
-    for id in preprocessed(queue)? {
+    for id in store.ids().map_err(ask::failure)? {
         let mut there = false;
         for &channel in channels {
-            let looked = queue.each_pending(id, channel, &mut |one| {
-                let host = one.address.domain();
-                there |= host.is_some_and(|host| host.eq_ignore_ascii_case(domain));
-            });
-            match looked {
+            let pending = match store.pending(id, channel) {
                 // It went away, or is damaged: then the server deals with it.
-                Err(error) if error.is_missing() || error.is_broken() => {}
+                Err(error) if error.is_missing() || error.is_broken() => continue,
                 other => other.map_err(ask::failure)?,
-            }
+            };
+            let mut hosts = pending.iter().filter_map(|one| one.address.domain());
+            there |= hosts.any(|host| host.eq_ignore_ascii_case(domain));
         }
         if there {
             found.push(id);

@@ -7,12 +7,14 @@ use crate::cli::Queue as Command;
 use crate::home::Home;
 use crate::journal;
 use crate::requests::Request;
+use crate::spools;
 use driver::Clock;
 use mta_core::log::Filtered;
 use mta_core::rewrite::Channel;
 use mta_core::{Unix, date};
 use mta_store::files::RealFiles;
-use mta_store::queue::{MessageId, Params, Queue, QueueError, SPLIT};
+use mta_store::queue::{MessageId, Params, Queue, QueueError};
+use mta_store::store::Store;
 use std::io::{self, Write};
 use std::path::Path;
 
@@ -36,10 +38,23 @@ pub(super) fn run(home: &Home, what: &Command, out: &mut dyn Write) -> Result<()
 }
 
 fn list(home: &Home, queue: &Queue<RealFiles>, out: &mut dyn Write) -> Result<(), Failure> {
+    list_store(home, &look(queue)?, out)?;
+    for id in queue.todo().map_err(ask::failure)? {
+        describe_todo(queue, id, out)?;
+    }
+    Ok(())
+}
+
+/// Opens the store beside whoever writes it.
+pub(super) fn look(queue: &Queue<RealFiles>) -> Result<Store<RealFiles>, Failure> {
+    spools::look(queue).map_err(ask::failure)
+}
+
+fn list_store(home: &Home, store: &Store<RealFiles>, out: &mut dyn Write) -> Result<(), Failure> {
     let reasons = journal::last_reasons(&home.queue())
         .map_err(|error| Failure::file("read the journal in", &home.queue(), &error))?;
-    for id in preprocessed(queue)? {
-        match describe(queue, id, out) {
+    for id in store.ids().map_err(ask::failure)? {
+        match describe(store, id, out) {
             // It went away between the listing and the look.
             Err(Trouble::Queue(error)) if error.is_missing() => {}
             Err(Trouble::Queue(error)) => writeln!(out, "warning: trouble with #{id}: {error}")?,
@@ -51,33 +66,7 @@ fn list(home: &Home, queue: &Queue<RealFiles>, out: &mut dyn Write) -> Result<()
             }
         }
     }
-    for id in queue.todo().map_err(ask::failure)? {
-        describe_todo(queue, id, out)?;
-    }
     Ok(())
-}
-
-/// The messages in state S5.
-pub(super) fn preprocessed(queue: &Queue<RealFiles>) -> Result<Vec<MessageId>, Failure> {
-    let mut ids = Vec::new();
-    for number in 0..SPLIT {
-        let path = queue.layout().dir().join("info").join(number.to_string());
-        let entries = path
-            .read_dir()
-            .map_err(|error| Failure::file("read", &path, &error))?;
-        for entry in entries {
-            let name = entry
-                .map_err(|error| Failure::file("read", &path, &error))?
-                .file_name();
-            ids.extend(
-                name.to_str()
-                    .and_then(|name| name.parse().ok())
-                    .map(MessageId),
-            );
-        }
-    }
-    ids.sort_unstable();
-    Ok(ids)
 }
 
 enum Trouble {
@@ -108,24 +97,24 @@ impl From<Trouble> for Failure {
 
 /// Writes a message's lines in qmail-qread's form; recipients that are done are left out. Below
 /// stands what comes next: the next attempt of each channel, and what an administrator ordered.
-fn describe(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Trouble> {
-    let info = queue.info(id)?;
-    let size = queue.open_message(id)?.len();
-    let bouncing = match queue.bounce(id)? {
+fn describe(store: &Store<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Trouble> {
+    let info = store.info(id)?;
+    let size = store.open_message(id)?.len();
+    let bouncing = match store.bounce(id)? {
         Some(_) => " bouncing",
         None => "",
     };
     head(out, info.birth, id, size, info.sender.as_bytes(), bouncing)?;
-    let params = queue.params(id)?;
+    let params = store.params(id)?;
     for channel in Channel::ALL {
-        match queue.pending(id, channel) {
+        match store.pending(id, channel) {
             Ok(pending) => {
                 for one in &pending {
                     let to = Filtered(one.address.as_bytes());
                     writeln!(out, "\t{}\t{to}", channel.name())?;
                 }
                 if !pending.is_empty() && !params.held {
-                    next_attempt(queue, id, channel, out)?;
+                    next_attempt(store, id, channel, out)?;
                 }
             }
             Err(error) if error.is_missing() => {}
@@ -137,24 +126,20 @@ fn describe(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Res
 }
 
 fn next_attempt(
-    queue: &Queue<RealFiles>,
+    store: &Store<RealFiles>,
     id: MessageId,
     channel: Channel,
     out: &mut dyn Write,
-) -> io::Result<()> {
-    let path = queue.layout().channel(id, channel);
-    let due = std::fs::metadata(path).and_then(|file| file.modified());
-    let due = due
-        .ok()
-        .and_then(|at| at.duration_since(std::time::UNIX_EPOCH).ok());
-    let Some(due) = due else { return Ok(()) };
-    let (due, name) = (Unix(due.as_secs()), channel.name());
+) -> Result<(), Trouble> {
+    // A message that was not tried yet is due.
+    let due = store.next_attempt(id, channel)?.unwrap_or(Unix(0));
+    let name = channel.name();
     if due <= Clock::unix() {
-        return writeln!(out, "\tnext\t{name} now");
+        return Ok(writeln!(out, "\tnext\t{name} now")?);
     }
     let date = date::qmail(due);
     let date = date.strip_suffix(" -0000").unwrap_or(&date);
-    writeln!(out, "\tnext\t{name} {date} GMT")
+    Ok(writeln!(out, "\tnext\t{name} {date} GMT")?)
 }
 
 /// Says what an administrator ordered about a message.
@@ -244,7 +229,7 @@ pub(super) fn state(
     if !exists(queue, id)? {
         return Ok(false);
     }
-    match describe(queue, id, out) {
+    match describe(&look(queue)?, id, out) {
         Err(Trouble::Queue(error)) if error.is_missing() => describe_todo(queue, id, out)?,
         other => other?,
     }
@@ -252,19 +237,22 @@ pub(super) fn state(
 }
 
 fn show(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Failure> {
-    match describe(queue, id, out) {
-        Err(Trouble::Queue(error)) if error.is_missing() => describe_todo(queue, id, out)?,
-        other => other?,
-    }
-    let message = queue.open_message(id).map_err(ask::failure)?;
+    let store = look(queue)?;
+    let message = match describe(&store, id, out) {
+        Err(Trouble::Queue(error)) if error.is_missing() => {
+            describe_todo(queue, id, out)?;
+            queue.open_message(id)
+        }
+        other => other.map(|()| store.open_message(id))?,
+    };
+    let message = message.map_err(ask::failure)?;
     writeln!(out)?;
     let mut piece = vec![0; PIECE];
     let mut at = 0_u64;
     loop {
-        let path = queue.layout().mess(id);
         let n = message
             .read_at(&mut piece, at)
-            .map_err(|error| Failure::file("read", &path, &error))?;
+            .map_err(|error| Failure::file("read", &store.place(id), &error))?;
         if n == 0 {
             return Ok(());
         }
@@ -275,8 +263,9 @@ fn show(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<
 
 fn exists(queue: &Queue<RealFiles>, id: MessageId) -> Result<bool, Failure> {
     let path = queue.layout().mess(id);
-    path.try_exists()
-        .map_err(|error| Failure::file("look for", &path, &error))
+    let there = path.try_exists();
+    Ok(look(queue)?.contains(id).map_err(ask::failure)?
+        || there.map_err(|error| Failure::file("look for", &path, &error))?)
 }
 
 pub(super) fn insist(queue: &Queue<RealFiles>, id: MessageId) -> Result<(), Failure> {
@@ -299,10 +288,11 @@ fn retry(home: &Home, queue: &Queue<RealFiles>, id: Option<MessageId>) -> Result
         return Ok(());
     };
     // The next server finds them due.
-    let ids = id.map_or_else(|| preprocessed(queue), |id| Ok(vec![id]))?;
-    for id in ids {
+    let store = spools::own(queue).map_err(ask::failure)?;
+    let ids = id.map_or_else(|| store.ids(), |id| Ok(vec![id]));
+    for id in ids.map_err(ask::failure)? {
         for channel in Channel::ALL {
-            match queue.set_next_attempt(id, channel, Clock::unix()) {
+            match store.set_next_attempt(id, channel, Clock::unix()) {
                 Err(error) if error.is_missing() => {}
                 other => other.map_err(ask::failure)?,
             }
@@ -319,7 +309,13 @@ fn remove(
 ) -> Result<(), Failure> {
     insist(queue, id)?;
     if let Drains::Nobody(_lock) = ask::ask(home, queue, Request::Remove(id))? {
-        return queue.remove(id).map_err(ask::failure);
+        let store = spools::own(queue).map_err(ask::failure)?;
+        let gone = match store.remove(id) {
+            // Nobody has taken it over yet.
+            Err(error) if error.is_missing() => queue.remove(id),
+            other => other,
+        };
+        return gone.map_err(ask::failure);
     }
     if !ask::until(|| exists(queue, id).map(|there| !there))? {
         writeln!(

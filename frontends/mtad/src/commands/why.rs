@@ -6,7 +6,8 @@ use crate::home::Home;
 use crate::journal;
 use mta_core::date;
 use mta_store::files::RealFiles;
-use mta_store::queue::{MessageId, Queue};
+use mta_store::queue::MessageId;
+use mta_store::store::Store;
 use std::io::{BufRead, BufReader, Write};
 
 /// How many lines of a header are looked at for who sent a message.
@@ -27,15 +28,16 @@ pub(super) fn run(home: &Home, id: u64, out: &mut dyn Write) -> Result<(), Failu
     let begins = story.first().map(|event| &*event.word);
     let mut state = Vec::new();
     let queued = queue::state(&queue, id, &mut state)?;
+    let store = queue::look(&queue)?;
     if queued && begins != Some("taken") {
         // Put into the queue by another program, or longer ago than the journal reaches.
-        received(&queue, id, out)?;
+        received(&store, id, out)?;
     }
     match (queued, story.is_empty()) {
         (true, _) => {
             writeln!(out, "in the queue now:")?;
             out.write_all(&state)?;
-            failures(&queue, id, out)
+            failures(&store, id, out)
         }
         (false, false) => Ok(()),
         (false, true) => Err(Failure::permanent(format!(
@@ -45,10 +47,14 @@ pub(super) fn run(home: &Home, id: u64, out: &mut dyn Write) -> Result<(), Failu
 }
 
 /// Who handed the message over, as its own header says: the two lines that this host wrote.
-fn received(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Failure> {
+fn received(store: &Store<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Failure> {
     use std::io::Read;
-    let message = queue.open_message(id).map_err(ask::failure)?;
-    let path = queue.layout().mess(id);
+    let message = match store.open_message(id) {
+        // Nobody has taken it over yet; then there is no story to tell either.
+        Err(error) if error.is_missing() => return Ok(()),
+        other => other.map_err(ask::failure)?,
+    };
+    let path = store.place(id);
     let mut reader = BufReader::new(message.reader().take(LINE_MAX));
     let (mut fields, mut line) = (0, Vec::new());
     for _ in 0..HEADER_LINES {
@@ -68,8 +74,8 @@ fn received(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Res
 }
 
 /// Who failed so far, which a bounce will tell.
-fn failures(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Failure> {
-    let Some(text) = queue.bounce(id).map_err(ask::failure)? else {
+fn failures(store: &Store<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Failure> {
+    let Some(text) = store.bounce(id).map_err(ask::failure)? else {
         return Ok(());
     };
     writeln!(out, "\tits sender will hear:")?;

@@ -171,7 +171,7 @@ fn a_message_that_is_too_large_is_refused_early_and_late() {
 
 #[test]
 fn garbage_in_every_queue_file_is_put_aside_with_a_reason() {
-    let home = Home::new();
+    let home = Home::in_qmail_layout();
     home.control("concurrencylocal", "0\n");
     let mut mtad = Running::start(&home);
     for _ in 0..6 {

@@ -46,6 +46,14 @@ impl Home {
         home
     }
 
+    /// One whose messages lie in qmail's layout alone.
+    pub(crate) fn in_qmail_layout() -> Self {
+        let home = Self::new();
+        // What init makes for `--spool qmail`; no message has come yet.
+        fs::remove_dir_all(home.dir.join("queue/log")).unwrap();
+        home
+    }
+
     /// Makes the home with its domain and its mailbox.
     pub(crate) fn fill(&self) {
         self.run(
@@ -132,9 +140,10 @@ impl Home {
         messages(&self.maildir(user))
     }
 
-    /// Every file in mess/, hence every message that is not finished.
+    /// How many messages are not finished.
     pub(crate) fn queued(&self) -> usize {
-        files_below(&self.dir.join("queue/mess")).len()
+        let list = self.run(&["queue", "list"], "").ok();
+        list.lines().filter(|line| !line.starts_with('\t')).count()
     }
 }
 
