@@ -80,6 +80,8 @@ impl World {
             return None;
         }
         let _ = Home::at(&world.at(""));
+        // The others know no log.
+        std::fs::remove_dir_all(world.at("queue/log")).unwrap();
         for name in ["ours", "original", "bin"] {
             let _ = fs::remove_dir_all(world.at(name));
             fs::create_dir(world.at(name)).unwrap();
