@@ -5,6 +5,7 @@
 //! does not feel its network's delay.
 
 use mta_core::Mono;
+use mta_core::abuse::Place;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
@@ -63,13 +64,6 @@ pub struct Throttle {
     places: HashMap<Place, Record>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Place {
-    Address(IpAddr),
-    /// 24 bits of IPv4 or 48 of IPv6.
-    Network(IpAddr),
-}
-
 #[derive(Clone, Copy, Debug)]
 struct Record {
     failures: u32,
@@ -108,7 +102,7 @@ impl Throttle {
         if delay.is_zero() {
             return Some(delay);
         }
-        let place = address(from);
+        let place = Place::address(from);
         let mut record = self.fresh(place, now).unwrap_or_else(|| Record::new(now));
         let turn = (now + delay).max(record.turn + delay);
         let wait = turn.since(now);
@@ -123,14 +117,14 @@ impl Throttle {
     /// How long the next login from an address has to wait before it is checked.
     #[must_use]
     pub fn delay(&self, from: IpAddr, now: Mono) -> Duration {
-        let own = self.fresh(address(from), now);
+        let own = self.fresh(Place::address(from), now);
         let delay = own.map_or(Duration::ZERO, |r| {
             self.cost(r.failures, self.settings.free)
         });
         if own.is_some_and(|record| record.known) {
             return delay;
         }
-        let network = self.fresh(network(from), now);
+        let network = self.fresh(Place::network(from), now);
         let shared = network.map_or(Duration::ZERO, |r| {
             self.cost(r.failures, self.settings.network_free)
         });
@@ -139,7 +133,7 @@ impl Throttle {
 
     /// Notes a wrong name or password.
     pub fn failed(&mut self, from: IpAddr, now: Mono) {
-        for place in [address(from), network(from)] {
+        for place in [Place::address(from), Place::network(from)] {
             let mut record = self.fresh(place, now).unwrap_or_else(|| Record::new(now));
             record.failures = record.failures.saturating_add(1);
             record.last = now;
@@ -154,7 +148,7 @@ impl Throttle {
             known: true,
             ..Record::new(now)
         };
-        self.keep(address(from), record);
+        self.keep(Place::address(from), record);
     }
 
     /// How many addresses and networks are remembered.
@@ -194,21 +188,4 @@ impl Throttle {
             .saturating_mul(factor)
             .min(self.settings.longest)
     }
-}
-
-fn address(from: IpAddr) -> Place {
-    match from.to_canonical() {
-        // One customer's network has 64 bits to choose from.
-        IpAddr::V6(ip) => Place::Address(IpAddr::from(
-            (ip.to_bits() & !u128::from(u64::MAX)).to_be_bytes(),
-        )),
-        v4 => Place::Address(v4),
-    }
-}
-
-fn network(from: IpAddr) -> Place {
-    Place::Network(match from.to_canonical() {
-        IpAddr::V4(ip) => IpAddr::from((ip.to_bits() & 0xffff_ff00).to_be_bytes()),
-        IpAddr::V6(ip) => IpAddr::from((ip.to_bits() >> 80 << 80).to_be_bytes()),
-    })
 }

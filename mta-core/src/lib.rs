@@ -4,6 +4,7 @@
 //! This crate reads no clock, no file, no environment and no randomness: `now`, file contents, ids
 //! and random bytes are arguments. What the outside must provide stands in [`ports`].
 
+pub mod abuse;
 pub mod address;
 pub mod assign;
 pub mod bounce;

@@ -9,6 +9,7 @@
 //! It decides little itself: the conversations are [`mta_proto`]'s, the rules [`mta_core`]'s, the
 //! files [`mta_store`]'s and [`mta_auth`]'s, sockets and threads the [`driver`]'s.
 
+mod abuse;
 pub mod accounts;
 pub mod bounce;
 pub mod cli;

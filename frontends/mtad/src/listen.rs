@@ -2,8 +2,11 @@
 
 use crate::Failure;
 use crate::proxied::{self, Proxies};
+use crate::server::Server;
 use crate::stop::{Phase, Stop};
+use mta_core::abuse::{Place, Rule};
 use std::collections::HashMap;
+use std::fmt;
 use std::future::Future;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -77,11 +80,13 @@ pub fn room_for_sessions(files: usize, (smtp, pop3): (usize, usize)) -> (usize, 
     (share(smtp), share(pop3))
 }
 
-/// Counts the sessions of one service and those of each client address.
+/// Counts the sessions of one service, and those of each client address and of each network.
 #[derive(Debug)]
 pub struct Gate {
+    rule: &'static str,
     limit: usize,
     per_client: usize,
+    per_network: usize,
     inside: Mutex<Inside>,
     empty: Notify,
     numbers: AtomicU64,
@@ -90,7 +95,48 @@ pub struct Gate {
 #[derive(Debug, Default)]
 struct Inside {
     total: usize,
-    clients: HashMap<IpAddr, usize>,
+    /// Only places with sessions stand here, so `limit` bounds it.
+    places: HashMap<Place, usize>,
+}
+
+impl Inside {
+    fn leave(&mut self, place: Place) {
+        if let Some(own) = self.places.get_mut(&place) {
+            *own = own.saturating_sub(1);
+            if *own == 0 {
+                self.places.remove(&place);
+            }
+        }
+    }
+}
+
+/// A refusal at the door: the limit's name in mtad.toml, and the words for the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// The setting.
+    pub rule: String,
+    /// The reason.
+    pub reason: &'static str,
+}
+
+impl Refused {
+    fn by(rule: &str, reason: &'static str) -> Self {
+        let rule = rule.to_owned();
+        Self { rule, reason }
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} (rule {})", self.reason, self.rule)
+    }
+}
+
+impl From<Rule> for Refused {
+    fn from(rule: Rule) -> Self {
+        Self::by(&rule.to_string(), rule.reason())
+    }
 }
 
 /// One session's place; dropping it gives the place back.
@@ -106,12 +152,19 @@ pub struct Pass {
 }
 
 impl Gate {
-    /// Lets `limit` sessions in, `per_client` of them from one address.
+    /// Lets `limit` sessions in, a setting of this name, `per_client` of them from one address and
+    /// `per_network` from one network.
     #[must_use]
-    pub fn new(limit: usize, per_client: usize) -> Arc<Self> {
+    pub fn new(
+        (rule, limit): (&'static str, usize),
+        per_client: usize,
+        per_network: usize,
+    ) -> Arc<Self> {
         Arc::new(Self {
+            rule,
             limit,
             per_client,
+            per_network,
             inside: Mutex::default(),
             empty: Notify::new(),
             numbers: AtomicU64::new(1),
@@ -122,7 +175,7 @@ impl Gate {
     ///
     /// # Errors
     /// Fails where there is none.
-    pub fn enter(self: &Arc<Self>, client: IpAddr) -> Result<Pass, &'static str> {
+    pub fn enter(self: &Arc<Self>, client: IpAddr) -> Result<Pass, Refused> {
         let mut pass = self.reserve()?;
         pass.admit(client)?;
         Ok(pass)
@@ -133,10 +186,10 @@ impl Gate {
     ///
     /// # Errors
     /// Fails where there is none.
-    pub fn reserve(self: &Arc<Self>) -> Result<Pass, &'static str> {
+    pub fn reserve(self: &Arc<Self>) -> Result<Pass, Refused> {
         let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
         if inside.total >= self.limit {
-            return Err("too many connections");
+            return Err(Refused::by(self.rule, "too many connections"));
         }
         inside.total += 1;
         Ok(Pass {
@@ -170,19 +223,26 @@ impl Pass {
     /// Counts the session as one of `client`, once.
     ///
     /// # Errors
-    /// Fails where that client has too many.
-    pub fn admit(&mut self, client: IpAddr) -> Result<(), &'static str> {
-        let client = client.to_canonical();
+    /// Fails where that client or its network has too many.
+    pub fn admit(&mut self, client: IpAddr) -> Result<(), Refused> {
         let mut inside = self
             .gate
             .inside
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        let own = inside.clients.entry(client).or_default();
-        if *own >= self.gate.per_client {
-            return Err("too many connections from your address");
+        let (address, network) = (Place::address(client), Place::network(client));
+        let has = |place| inside.places.get(&place).copied().unwrap_or_default();
+        if has(address) >= self.gate.per_client {
+            let reason = "too many connections from your address";
+            return Err(Refused::by("sessions_per_client", reason));
         }
-        *own += 1;
+        if has(network) >= self.gate.per_network {
+            let reason = "too many connections from your network";
+            return Err(Refused::by("sessions_per_network", reason));
+        }
+        for place in [address, network] {
+            *inside.places.entry(place).or_default() += 1;
+        }
         self.client = Some(client);
         Ok(())
     }
@@ -214,13 +274,9 @@ impl Drop for Pass {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         inside.total = inside.total.saturating_sub(1);
-        if let Some(client) = self.client
-            && let Some(own) = inside.clients.get_mut(&client)
-        {
-            *own = own.saturating_sub(1);
-            if *own == 0 {
-                inside.clients.remove(&client);
-            }
+        if let Some(client) = self.client {
+            inside.leave(Place::address(client));
+            inside.leave(Place::network(client));
         }
         if inside.total == 0 {
             self.gate.empty.notify_waiters();
@@ -251,6 +307,8 @@ pub struct Service {
     pub refusal: Option<(&'static str, &'static str)>,
     /// The places.
     pub gate: Arc<Gate>,
+    /// Who knows how often clients may come.
+    pub server: Arc<Server>,
     /// Who hands on the connections of others.
     pub proxies: Proxies,
     /// When to end.
@@ -285,16 +343,18 @@ where
                     let (service, session) = (service.clone(), session.clone());
                     tokio::spawn(handed_on(stream, peer, pass, service, session));
                 }
-                Err(reason) => refuse(stream, peer, &service, reason),
+                Err(refused) => refuse(stream, peer, &service, &refused),
             }
             continue;
         }
-        match service.gate.enter(peer.ip()) {
+        let counted = service.server.count_connection(peer.ip());
+        let entered = counted.map_err(Refused::from);
+        match entered.and_then(|()| service.gate.enter(peer.ip())) {
             Ok(mut pass) => {
                 pass.entry = service.entry;
                 tokio::spawn(session(stream, peer, pass));
             }
-            Err(reason) => refuse(stream, peer, &service, reason),
+            Err(refused) => refuse(stream, peer, &service, &refused),
         }
     }
 }
@@ -327,23 +387,27 @@ async fn handed_on<F, T>(
             return;
         }
     };
-    match pass.admit(client.ip()) {
+    let counted = service.server.count_connection(client.ip());
+    match counted
+        .map_err(Refused::from)
+        .and_then(|()| pass.admit(client.ip()))
+    {
         Ok(()) => {
             pass.entry = service.entry;
             session(stream, client, pass).await;
         }
-        Err(reason) => refuse(stream, client, &service, reason),
+        Err(refused) => refuse(stream, client, &service, &refused),
     }
 }
 
 /// Says why and closes; the clients that wait for it are bounded by what the system accepts at once.
-fn refuse(mut stream: TcpStream, peer: SocketAddr, service: &Service, reason: &'static str) {
+fn refuse(mut stream: TcpStream, peer: SocketAddr, service: &Service, refused: &Refused) {
     let name = service.name;
-    tracing::warn!("{name}: connection from {peer} refused: {reason}");
+    tracing::warn!("{name}: connection from {peer} refused: {refused}");
     let Some((before, after)) = service.refusal else {
         return;
     };
-    let text = format!("{before}{reason}{after}\r\n");
+    let text = format!("{before}{}{after}\r\n", refused.reason);
     tokio::spawn(async move {
         // Whoever does not take the refusal is gone or hostile.
         let _ = tokio::time::timeout(REFUSAL, stream.write_all(text.as_bytes())).await;
@@ -372,19 +436,23 @@ mod tests {
 
     #[test]
     fn places_are_bounded_and_given_back() {
-        let gate = Gate::new(3, 2);
-        let [a, b]: [IpAddr; 2] = ["192.0.2.1", "192.0.2.2"].map(|ip| ip.parse().unwrap());
-        let first = gate.enter(a).unwrap();
-        let second = gate.enter("::ffff:192.0.2.1".parse().unwrap()).unwrap();
-        assert_eq!(
-            gate.enter(a).unwrap_err(),
-            "too many connections from your address"
-        );
-        let third = gate.enter(b).unwrap();
-        assert_eq!(gate.enter(b).unwrap_err(), "too many connections");
+        let gate = Gate::new(("smtp_sessions", 5), 2, 3);
+        let enter = |ip: &str| {
+            let entered = gate.enter(ip.parse().unwrap());
+            entered.map_err(|refused| refused.rule)
+        };
+        let refused = |ip: &str| enter(ip).unwrap_err();
+        let first = enter("192.0.2.1").unwrap();
+        let second = enter("::ffff:192.0.2.1").unwrap();
+        assert_eq!(refused("192.0.2.1"), "sessions_per_client");
+        let third = enter("192.0.2.2").unwrap();
+        assert_eq!(refused("192.0.2.3"), "sessions_per_network");
+        let customer = ["2001:db8::1", "2001:db8::2"].map(|ip| enter(ip).unwrap());
+        assert_eq!(refused("198.51.100.1"), "smtp_sessions");
         drop(first);
-        assert!(gate.enter(a).is_ok());
-        drop((second, third));
-        assert!(gate.inside.lock().unwrap().clients.is_empty());
+        assert_eq!(refused("2001:db8::3"), "sessions_per_client");
+        assert!(enter("192.0.2.1").is_ok());
+        drop((second, third, customer));
+        assert!(gate.inside.lock().unwrap().places.is_empty());
     }
 }

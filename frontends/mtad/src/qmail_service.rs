@@ -127,7 +127,7 @@ impl<M: Conversation> Session<M> {
 impl Intake {
     /// Begins a message of which nothing is known yet. Who refuses it is told at its end.
     async fn begin_unknown(&mut self, with: &str) {
-        self.open(&Address::null(), MailParams::default());
+        let _ = self.open(&Address::null(), MailParams::default());
         let _ = self.begin(with, None).await;
     }
 }

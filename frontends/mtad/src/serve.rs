@@ -22,6 +22,7 @@ use crate::tls::{self, Tls};
 use crate::{Failure, pop3_service, qmail_service, smtp_service, spools, watch};
 use driver::{Budget, Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
 use mta_auth::throttle::{self, Throttle};
+use mta_core::abuse::Guard;
 use mta_core::control::Controls;
 use mta_store::files::RealFiles;
 use mta_store::queue::{Origin, Queue, QueueError};
@@ -301,6 +302,7 @@ fn assemble(
             config.auth.rehash.then(|| config.auth.recipe()),
         )),
         throttle: Mutex::new(Throttle::new(throttle::Settings::default())),
+        guard: Mutex::new(Guard::new(config.abuse.settings())),
         clock: Clock::start(),
         incoming: Budget::new(config.limits.incoming_bytes),
         snapshot,
@@ -346,15 +348,23 @@ pub(crate) fn own(
     own
 }
 
+/// The places of SMTP, QMTP and QMQP, and those of POP3.
+fn gates(limits: &Limits) -> [Arc<Gate>; 2] {
+    let (per_client, per_network) = (limits.sessions_per_client, limits.sessions_per_network);
+    [
+        ("smtp_sessions", limits.smtp_sessions),
+        ("pop3_sessions", limits.pop3_sessions),
+    ]
+    .map(|limit| Gate::new(limit, per_client, per_network))
+}
+
 /// Begins to accept, and says where.
 fn open(
     server: &Arc<Server>,
     listeners: Listeners,
     out: &mut dyn Write,
 ) -> Result<[Arc<Gate>; 2], Failure> {
-    let limits = &server.config.limits;
-    let smtp = Gate::new(limits.smtp_sessions, limits.sessions_per_client);
-    let pop3 = Gate::new(limits.pop3_sessions, limits.sessions_per_client);
+    let [smtp, pop3] = gates(&server.config.limits);
     let trouble = |error| Failure::temporary(format!("unable to listen: {error}"));
     let (transfer, submission) = (Role::Transfer, Role::Submission);
     for (name, entry, role, bounds) in [
@@ -415,7 +425,7 @@ fn open(
 
 /// A client that waits for a handshake could not read a refusal.
 fn service(
-    server: &Server,
+    server: &Arc<Server>,
     (name, entry): (&'static str, Entry),
     refusal: Option<(&'static str, &'static str)>,
     gate: &Arc<Gate>,
@@ -426,6 +436,7 @@ fn service(
         refusal: refusal.filter(|_| entry == Entry::Clear),
         gate: Arc::clone(gate),
         proxies: Proxies::from(&server.config),
+        server: Arc::clone(server),
         stop: server.stop(),
     }
 }

@@ -10,6 +10,7 @@ use crate::tls::Tls;
 use delivery::dates::Dates;
 use driver::{Budget, Clock, StorePool};
 use mta_auth::throttle::Throttle;
+use mta_core::abuse::Guard;
 use mta_core::control::{Controls, Finding, Weight};
 use mta_core::mx::Own;
 use mta_core::policy::{Relay, Variables};
@@ -34,6 +35,8 @@ pub struct Snapshot {
     pub dates: Dates,
     /// For SMTP sessions.
     pub smtp: Arc<server::Config>,
+    /// For those that no rate is for.
+    pub smtp_trusted: Arc<server::Config>,
     /// For QMTP sessions.
     pub qmtp: Arc<qmtp::server::Config>,
     /// For QMQP sessions.
@@ -83,6 +86,7 @@ pub struct Server {
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) throttle: Mutex<Throttle>,
+    pub(crate) guard: Mutex<Guard>,
     pub(crate) clock: Clock,
     pub(crate) snapshot: Arc<RwLock<Arc<Snapshot>>>,
     /// What clients' bodies may take of memory together.
@@ -126,8 +130,13 @@ impl Server {
 
     /// For an SMTP session; a client's own DATABYTES goes before control/databytes.
     #[must_use]
-    pub fn smtp_config(&self, variables: &Variables) -> Arc<server::Config> {
-        let mut config = Arc::clone(&self.snapshot().smtp);
+    pub fn smtp_config(&self, client: IpAddr, variables: &Variables) -> Arc<server::Config> {
+        let snapshot = self.snapshot();
+        let mut config = if self.is_trusted(client, variables) {
+            Arc::clone(&snapshot.smtp_trusted)
+        } else {
+            Arc::clone(&snapshot.smtp)
+        };
         if let Some(most) = variables.databytes {
             Arc::make_mut(&mut config).limits.message_size = most;
         }
@@ -199,10 +208,13 @@ pub fn load(home: &Home, config: &Config, tls: Tls) -> Result<(Snapshot, Vec<Fin
     let controls = loaded.controls;
     let mut smtp = smtp_config(&controls, config);
     smtp.starttls = tls.starttls();
+    let mut trusted = smtp.clone();
+    trusted.limits.commands_per_minute = 0;
     let mut pop3 = pop3_config(&controls, config);
     pop3.stls = smtp.starttls == server::StartTls::Offered;
     let snapshot = Snapshot {
         smtp: Arc::new(smtp),
+        smtp_trusted: Arc::new(trusted),
         qmtp: Arc::new(qmtp_config(&controls, config)),
         qmqp: Arc::default(),
         pop3: Arc::new(pop3),
@@ -236,6 +248,7 @@ fn smtp_config(controls: &Controls, config: &Config) -> server::Config {
     smtp.limits.recipients = limits.recipients;
     smtp.limits.message_size = controls.databytes;
     smtp.limits.errors = limits.errors;
+    smtp.limits.commands_per_minute = config.abuse.commands_per_minute;
     smtp.limits.refused_size = limits.refused_size;
     smtp.limits.body_rate = limits.body_rate;
     smtp.limits.input_buffer = limits.input_buffer;

@@ -7,6 +7,8 @@ use crate::server::Server as Shared;
 use crate::stop::{Phase, Stop};
 use driver::{Clock, Closed, Link};
 use mta_core::Address;
+use mta_core::abuse::Tarpit;
+use mta_core::envelope::RcptParams;
 use mta_core::log::{self, Session as Named};
 use mta_core::ports::authenticator::Service;
 use mta_proto::smtp::server::{AbortReason, AuthVerdict, Event, LineEnds, Server, Verdict};
@@ -61,11 +63,12 @@ pub async fn serve(
             peer
         }
     );
-    let mut config = shared.smtp_config(&connection.variables);
+    let mut config = shared.smtp_config(peer.ip(), &connection.variables);
     if role == Role::Submission {
         // Programs on our users' machines end lines as they like (RFC 6409 §8).
         Arc::make_mut(&mut config).line_ends = LineEnds::Normalise;
     }
+    let tarpit = shared.tarpit(peer.ip(), &connection.variables);
     let server = Server::new(config, shared.clock().now());
     let mut stop = shared.stop();
     let door = Door::new(Arc::clone(&shared), named, peer.ip(), Service::Smtp);
@@ -76,6 +79,7 @@ pub async fn serve(
         intake: Intake::new(shared, connection),
         door,
         role,
+        tarpit,
         extended: false,
         end: None,
     };
@@ -104,6 +108,7 @@ struct Session {
     intake: Intake,
     door: Door,
     role: Role,
+    tarpit: Tarpit,
     /// The client said EHLO.
     extended: bool,
     /// Why, where the machine does not know.
@@ -188,17 +193,19 @@ impl Session {
                 ticket,
                 ..
             } => {
-                let verdict = self.judge_sender(&from).await?;
+                let judged = self.judge_sender(&from).await?;
                 let Self { link, intake, .. } = self;
-                if verdict == ACCEPT {
-                    intake.open(&from, params);
-                }
+                let verdict = match judged {
+                    ACCEPT => intake
+                        .open(&from, params)
+                        .map_or_else(|no| Verdict::Reply(no.reply()), |()| ACCEPT),
+                    no => no,
+                };
                 link.machine().answer(ticket, verdict);
             }
             Event::Rcpt { to, params, ticket } => {
-                let judged = link.while_waiting(intake.judge(to, params)).await?;
-                let verdict = judged.map_or_else(|no| Verdict::Reply(no.reply()), |()| ACCEPT);
-                link.machine().answer(ticket, verdict);
+                let verdict = self.rcpt(to, params).await?;
+                self.link.machine().answer(ticket, verdict);
             }
             Event::Data(ticket) => {
                 let verdict = self.begin().await?;
@@ -245,6 +252,21 @@ impl Session {
             intake.complete();
         }
         Ok(begun.map_or_else(|no| Verdict::Reply(no.reply()), |()| ACCEPT))
+    }
+
+    /// Judges a recipient; who guesses too often waits for the answer.
+    async fn rcpt(&mut self, to: Address, params: RcptParams) -> Result<Verdict, Closed> {
+        let Self { link, intake, .. } = self;
+        let judged = link.while_waiting(intake.judge(to, params)).await?;
+        let Err(refused) = judged else {
+            return Ok(ACCEPT);
+        };
+        let wait = self.tarpit.refused();
+        if !wait.is_zero() && intake.account().is_none() {
+            tracing::info!("{}: refusal delayed by tarpit_after", intake.session());
+            link.while_waiting(tokio::time::sleep(wait)).await?;
+        }
+        Ok(Verdict::Reply(refused.reply()))
     }
 
     /// Takes a step of an exchange.
@@ -351,6 +373,7 @@ const fn end_words(reason: Option<AbortReason>) -> &'static str {
         Some(AbortReason::Quit) => "quit",
         Some(AbortReason::Timeout) => "timeout",
         Some(AbortReason::TooManyErrors) => "too many errors",
+        Some(AbortReason::TooManyCommands) => "too many commands (rule commands_per_minute)",
         Some(AbortReason::Closed) => "closed by us",
         _ => "the client hung up",
     }

@@ -1,6 +1,7 @@
 //! Integration tests of mta-core, one module per part.
 #![cfg(test)]
 
+mod abuse;
 mod address;
 mod assign;
 mod bounce;

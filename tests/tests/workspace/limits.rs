@@ -33,6 +33,7 @@ fn every_limit_and_timeout_is_documented() {
         ("mta-proto/src/pop3/config.rs", "Timeouts"),
         ("frontends/mtad/src/config/settings.rs", "Limits"),
         ("frontends/mtad/src/config/settings.rs", "Timeouts"),
+        ("frontends/mtad/src/config/abuse.rs", "Abuse"),
     ] {
         let text = std::fs::read_to_string(root().join(file)).unwrap();
         let fields = fields(&text, name);

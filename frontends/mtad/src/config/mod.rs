@@ -1,5 +1,6 @@
 //! `HOME/mtad.toml`: what qmail put on command lines (listeners, limits); what qmail has a control file for stands in control/.
 
+mod abuse;
 mod auth;
 mod network;
 mod nonsense;
@@ -8,6 +9,7 @@ mod proxy;
 mod settings;
 mod tls;
 
+pub use abuse::Abuse;
 pub use auth::{Auth, Scheme, WithoutTls};
 pub use network::{Network, NoNetwork, hold_everything};
 pub use notices::Notices;

@@ -28,6 +28,20 @@ pub struct Network {
 pub struct NoNetwork(String);
 
 impl Network {
+    /// This machine's own: 127.0.0.0/8 and ::1.
+    #[must_use]
+    pub const fn loopback() -> [Self; 2] {
+        let v4 = Self {
+            address: IpAddr::V4(std::net::Ipv4Addr::new(127, 0, 0, 0)),
+            prefix: 8,
+        };
+        let v6 = Self {
+            address: IpAddr::V6(std::net::Ipv6Addr::LOCALHOST),
+            prefix: 128,
+        };
+        [v4, v6]
+    }
+
     /// Tells whether an address belongs to the network; an IPv4 address that comes in IPv6 form
     /// counts as IPv4.
     #[must_use]

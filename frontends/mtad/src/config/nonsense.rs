@@ -10,6 +10,8 @@ impl Config {
             ("smtp_sessions", l.smtp_sessions),
             ("pop3_sessions", l.pop3_sessions),
             ("sessions_per_client", l.sessions_per_client),
+            ("sessions_per_network", l.sessions_per_network),
+            ("remembered", self.abuse.remembered),
             ("recipients", l.recipients),
             ("remote_recipients", l.remote_recipients),
             ("store_threads", l.store_threads),

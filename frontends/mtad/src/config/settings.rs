@@ -1,6 +1,6 @@
 //! The settings of mtad.toml with their defaults, each in one place.
 
-use super::{Auth, Network, Notices, Proxy, Tls};
+use super::{Abuse, Auth, Network, Notices, Proxy, Tls};
 use delivery::dates::Dates;
 use mta_core::control::Matching;
 use mta_core::policy::{self, Settings, SourceRoutes};
@@ -69,6 +69,8 @@ pub struct Config {
     pub limits: Limits,
     /// How long things may take, in seconds.
     pub timeouts: Timeouts,
+    /// What clients, networks and accounts may ask in a time.
+    pub abuse: Abuse,
     /// What senders are told besides failures.
     pub notices: Notices,
     /// Who may log in where, and how passwords are kept.
@@ -104,9 +106,11 @@ pub struct Limits {
     pub smtp_sessions: usize,
     /// POP3 connections at one time.
     pub pop3_sessions: usize,
-    /// Connections of one client address at one time: so many to SMTP, QMTP and QMQP together, and
-    /// as many to POP3.
+    /// Connections of one client address (64 bits of IPv6) at one time: so many to SMTP, QMTP and
+    /// QMQP together, and as many to POP3.
     pub sessions_per_client: usize,
+    /// The same for one network: 24 bits of IPv4, 48 of IPv6.
+    pub sessions_per_network: usize,
     /// Bytes of one SMTP command line.
     pub command_line: usize,
     /// Recipients of one message taken by SMTP.
@@ -214,6 +218,7 @@ impl Default for Config {
             defaultdelivery: "./Mailbox".to_owned(),
             limits: Limits::default(),
             timeouts: Timeouts::default(),
+            abuse: Abuse::default(),
             notices: Notices::default(),
             auth: Auth::default(),
             proxy: Proxy::default(),
@@ -230,6 +235,7 @@ impl Default for Limits {
             smtp_sessions: 4000,
             pop3_sessions: 4000,
             sessions_per_client: 2000,
+            sessions_per_network: 3000,
             command_line: 2048,
             recipients: 1000,
             header_size: 256 * 1024,

@@ -126,7 +126,18 @@ impl Intake {
     }
 
     /// Begins an envelope; one that was there is gone.
-    pub(crate) fn open(&mut self, from: &Address, params: MailParams) {
+    ///
+    /// A refusal is said again for each recipient, for protocols that have no word for it here.
+    pub(crate) fn open(&mut self, from: &Address, params: MailParams) -> Result<(), Refused> {
+        let counted = match &self.account {
+            None => {
+                let client = (self.connection.peer.ip(), &self.connection.variables);
+                self.server.count_message(self.session(), client)
+            }
+            // Whoever has logged in is bounded by recipients.
+            Some(_) => Ok(()),
+        };
+        let counted = counted.map_err(Refused::from);
         let snapshot = self.server.snapshot();
         let envelope = Envelope {
             reverse_path: recipient::localiphost(&self.server, &snapshot, from),
@@ -136,10 +147,14 @@ impl Intake {
         self.mail = Some(Box::new(Mail {
             envelope,
             snapshot,
-            state: State::Envelope,
+            state: match &counted {
+                Ok(()) => State::Envelope,
+                Err(refused) => State::Refused(refused.clone()),
+            },
             hops: HopCount::new(),
             completer: None,
         }));
+        counted
     }
 
     pub(crate) fn sender(&mut self, from: &Address) {
@@ -160,7 +175,11 @@ impl Intake {
         let Some(mail) = &mut self.mail else {
             return Err(Refused::TROUBLE);
         };
+        if let State::Refused(refused) = &mail.state {
+            return Err(refused.clone());
+        }
         let to = recipient::localiphost(&self.server, &mail.snapshot, &to);
+        let session = self.connection.session;
         let variables = &self.connection.variables;
         let hello = self.hello.as_deref();
         let client = Client {
@@ -169,6 +188,13 @@ impl Intake {
         };
         let sender = &mail.envelope.reverse_path;
         let judged = recipient::judge(&self.server, &mail.snapshot, &client, sender, &to).await;
+        let judged = judged.and_then(|address| match &self.account {
+            Some(account) => {
+                let counted = self.server.count_recipient(session, account);
+                counted.map(|()| address).map_err(Refused::from)
+            }
+            None => Ok(address),
+        });
         match judged {
             Ok(address) => {
                 let recipient = Recipient { address, params };
@@ -201,8 +227,10 @@ impl Intake {
     ///
     /// A refusal is said again at the end, for protocols that have no word for it here.
     pub(crate) async fn begin(&mut self, with: &str, tls: Option<&str>) -> Result<(), Refused> {
-        if self.mail.is_none() {
-            return Err(Refused::TROUBLE);
+        match self.mail.as_ref().map(|mail| &mail.state) {
+            None => return Err(Refused::TROUBLE),
+            Some(State::Refused(refused)) => return Err(refused.clone()),
+            Some(_) => {}
         }
         let head = self.received(with, tls);
         let (server, connection) = (&self.server, &self.connection);

@@ -1,5 +1,6 @@
 //! Why a recipient or a message is not taken, in the words of SMTP and of QMTP and QMQP (RFC 3463, qmail-smtpd(8), qmail-qmtpd(8)).
 
+use mta_core::abuse::Rule;
 use mta_core::policy;
 use mta_core::ports::spool::SpoolError;
 use mta_core::qq;
@@ -74,6 +75,12 @@ impl From<policy::Refusal> for Refused {
             enhanced: (subject, detail),
             text: split(&refusal.to_string()).0.to_owned().into(),
         }
+    }
+}
+
+impl From<Rule> for Refused {
+    fn from(rule: Rule) -> Self {
+        Self::fixed(450, (7, 1), rule.reason())
     }
 }
 

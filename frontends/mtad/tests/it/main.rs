@@ -1,6 +1,7 @@
 //! The real program over loopback: sessions, deliveries, commands, damage and the end (issue: how it must be tested).
 #![cfg(test)]
 
+mod abuse;
 mod bad_input;
 mod commands;
 mod delivery;

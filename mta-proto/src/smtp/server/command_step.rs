@@ -8,6 +8,7 @@ use crate::sasl::Offer;
 use crate::smtp::Reply;
 use crate::smtp::command::{self, BadCommand, Command, Offered};
 use bytes::{Buf, Bytes};
+use mta_core::abuse::Rate;
 use std::collections::VecDeque;
 
 impl Server {
@@ -37,6 +38,11 @@ impl Server {
         }
         let http = command == Err(BadCommand::Unknown) && self.is_http(length);
         self.consume(length);
+        if !self.pay_command() {
+            self.reply(&replies::TOO_MANY_COMMANDS);
+            self.end(AbortReason::TooManyCommands);
+            return None;
+        }
         match command {
             Ok(command) => self.execute(command).map(Action::Event),
             Err(_) if http => {
@@ -134,6 +140,14 @@ impl Server {
         self.wire.input_mut().advance(length);
         self.scanned = 0;
         self.since = self.now;
+    }
+
+    /// Counts a command; tells whether there were too many in a short time.
+    fn pay_command(&mut self) -> bool {
+        let rate = Rate::per_minute(self.config.limits.commands_per_minute);
+        let due = rate.take(self.commands_due, self.now);
+        self.commands_due = due.unwrap_or(self.commands_due);
+        due.is_some()
     }
 
     /// Tells whether a further question may be asked before those that are open are answered.

@@ -111,6 +111,9 @@ pub struct Limits {
     /// Permanent failures since the last accepted message; then the session ends with 421. Zero
     /// sets no bound. A 452 for too many recipients counts only where as many again are tried.
     pub errors: u32,
+    /// Commands a minute on the whole, as many of them at once; then the session ends with 421. Zero
+    /// sets no bound.
+    pub commands_per_minute: u32,
     /// Refused logins; then the session ends with 421. Zero sets no bound.
     pub failed_logins: u32,
     /// Bytes of a refused message that are read for the sake of its reply, beyond `message_size`
@@ -141,6 +144,7 @@ impl Default for Limits {
             recipients: 1000,
             message_size: 0,
             errors: 20,
+            commands_per_minute: 0,
             failed_logins: 3,
             refused_size: 256 * 1024 * 1024,
             body_rate: 100,

@@ -128,6 +128,8 @@ pub enum AbortReason {
     Closed,
     /// The peer made too many errors.
     TooManyErrors,
+    /// The peer gave too many commands in a short time.
+    TooManyCommands,
     /// The message is larger than the limit.
     TooBig,
     /// The header section is larger than the limit.

@@ -75,6 +75,8 @@ pub struct Server {
     /// Ends the session between two commands.
     closing: Option<Reply>,
     errors: u32,
+    /// When the commands so far are paid for.
+    commands_due: Mono,
     failed_logins: u32,
     offer: Offer,
     login: Login,
@@ -179,6 +181,7 @@ impl Server {
             abort: None,
             closing: None,
             errors: 0,
+            commands_due: now,
             failed_logins: 0,
             offer: Offer::None,
             login: Login::Nobody,

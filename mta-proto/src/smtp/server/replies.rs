@@ -48,6 +48,7 @@ replies! {
     AUTH_CANCELLED = 501 (7, 0) "the login was cancelled";
     TOO_MANY_LOGINS = 421 (7, 0) "too many failed logins, closing";
     TIMEOUT = 421 (4, 2) "timeout, closing";
+    TOO_MANY_COMMANDS = 421 (7, 0) "too many commands in a short time, closing";
     TOO_MANY_ERRORS = 421 (7, 0) "too many errors, closing";
 }
 

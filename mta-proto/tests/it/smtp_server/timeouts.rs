@@ -258,3 +258,20 @@ fn cutting_ends_even_a_message() {
         Some(&Seen::Abort(AbortReason::Closed))
     );
 }
+
+#[test]
+fn commands_have_a_pace_and_a_burst() {
+    let config = config(|config| config.limits.commands_per_minute = 6);
+    let mut session = Session::new(&config, Answering::AtOnce);
+    session.settle();
+    say(&mut session, &"NOOP\r\n".repeat(6));
+    session.now = session.now + Duration::from_secs(10);
+    say(&mut session, "MAIL FROM:<a@b>\r\n");
+    let replies = |session: &Session| String::from_utf8_lossy(&session.trace.replies).into_owned();
+    assert!(!replies(&session).contains("421"), "{}", replies(&session));
+    say(&mut session, "NOOP\r\nNOOP\r\n");
+    let end = "\r\n421 4.7.0 too many commands in a short time, closing\r\n";
+    assert!(replies(&session).ends_with(end), "{}", replies(&session));
+    let aborted = Seen::Abort(AbortReason::TooManyCommands);
+    assert_eq!(session.trace.seen.last(), Some(&aborted));
+}
