@@ -282,7 +282,7 @@ def relay(args, root):
 
     def queued(server):
         if server.name == "mtad":
-            return sum(len(f) for _, _, f in os.walk(server.home + "/queue/mess"))
+            return len(subprocess.run([os.environ["MTAD"], "queue", "list", "--home", server.home], capture_output=True, check=True).stdout)
         return sum(len(f) for sub in ("incoming", "active", "deferred", "maildrop") for _, _, f in os.walk(f"{server.dir}/spool/{sub}"))
 
     def work(server):

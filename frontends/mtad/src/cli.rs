@@ -229,4 +229,12 @@ pub enum Queue {
         /// The domain of recipients.
         destination: String,
     },
+    /// Keep messages in the other way from now on, those that are queued included; no server may run.
+    Convert {
+        /// The way.
+        #[arg(value_enum)]
+        to: Spool,
+    },
+    /// Compare everything in queue/log with its check sums; changes nothing.
+    Fsck,
 }

@@ -40,10 +40,18 @@ fn delivered(home: &Home) -> BTreeSet<String> {
 
 #[test]
 fn everything_accepted_before_a_kill_is_delivered_after_the_restart() {
-    let home = Home::new();
+    survive_kills(&Home::new());
+}
+
+#[test]
+fn everything_accepted_into_qmails_layout_before_a_kill_is_delivered_after_the_restart() {
+    survive_kills(&Home::in_qmail_layout());
+}
+
+fn survive_kills(home: &Home) {
     let accepted = Arc::new(Mutex::new(BTreeSet::new()));
     for round in 0..3 {
-        let mut mtad = Mtad::start(&home);
+        let mut mtad = Mtad::start(home);
         let count = Arc::new(AtomicUsize::new(0));
         let to = mtad.smtp();
         let senders: Vec<_> = (0..8)
@@ -62,10 +70,10 @@ fn everything_accepted_before_a_kill_is_delivered_after_the_restart() {
             sender.join().unwrap();
         }
     }
-    let _mtad = Mtad::start(&home);
+    let _mtad = Mtad::start(home);
     let accepted = accepted.lock().unwrap().clone();
     until("every accepted message", || {
-        accepted.is_subset(&delivered(&home)).then_some(())
+        accepted.is_subset(&delivered(home)).then_some(())
     });
     until("an empty queue", || {
         home.mtad(&["queue", "list"], b"")

@@ -68,13 +68,20 @@ fn an_acknowledged_message_survives_the_loss_of_power() {
     if let Some(why) = obstacle() {
         return skip(TEST, why);
     }
+    for layout in ["log", "qmail"] {
+        survive_power_loss(&mkfs, layout);
+    }
+}
+
+fn survive_power_loss(mkfs: &Path, layout: &str) {
     let here = TempDir::new();
     let path = |name: &str| here.path().join(name);
-    new_image(&mkfs, &path("disk"));
+    new_image(mkfs, &path("disk"));
     let disk = Disk::mount(&path("disk"), &path("mnt")).unwrap();
     // The lost disk is looked at under the same path, since a home names itself in its files.
     let home = Home::at(&path("mnt").join("home"));
     home.control("concurrencylocal", "0\n");
+    let _ = home.mtad(&["queue", "convert", layout], b"").ok();
     let _ = run(Command::new("sync").arg("-f").arg(path("mnt")), b"").ok();
     let mut mtad = Mtad::start(&home);
     for n in 0..10 {

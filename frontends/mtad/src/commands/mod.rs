@@ -2,6 +2,7 @@
 
 mod ask;
 mod check;
+mod convert;
 mod domain;
 mod init;
 mod instcheck;

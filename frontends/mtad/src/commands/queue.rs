@@ -1,7 +1,7 @@
 //! `mtad queue`: what is queued, and orders about it, beside a running server or without one (qmail-qread(8)).
 
 use super::ask::{self, Drains};
-use super::orders;
+use super::{convert, orders};
 use crate::Failure;
 use crate::cli::Queue as Command;
 use crate::home::Home;
@@ -34,6 +34,8 @@ pub(super) fn run(home: &Home, what: &Command, out: &mut dyn Write) -> Result<()
         Command::Release { id } => orders::release(home, &queue, MessageId(*id)),
         Command::Reroute { what, hosts } => orders::reroute(home, &queue, (what, hosts), out),
         Command::Flush { destination } => orders::flush(home, &queue, destination, out),
+        Command::Convert { to } => convert::run(home, *to, out),
+        Command::Fsck => convert::fsck(home, out),
     }
 }
 

@@ -208,3 +208,37 @@ fn wrong_orders_are_refused() {
         assert!(ran.err.contains(said), "{name}: {}", ran.err);
     }
 }
+
+#[test]
+fn a_queue_is_converted_there_and_back_with_all_that_is_known() {
+    let [usual] = FakeServer::several();
+    usual.refuses("@", "451 4.2.0 later");
+    let dns = FakeDns::start();
+    dns.a("far.example", usual.ip());
+    let home = home(&dns, usual.port());
+    let mut mtad = Running::start(&home);
+    let held = deferred(&mut mtad, "held@far.example");
+    let _ = deferred(&mut mtad, "other@far.example");
+    let refused = home.run(&["queue", "convert", "qmail"], "");
+    assert_eq!(refused.code, Some(111), "a server runs: {}", refused.err);
+    home.run(&["queue", "hold", &held], "").ok();
+    mtad.kill();
+    assert!(
+        home.run(&["queue", "fsck"], "")
+            .ok()
+            .starts_with("2 messages, 0 troubles")
+    );
+    for (layout, there) in [("qmail", false), ("log", true), ("qmail", false)] {
+        let said = home.run(&["queue", "convert", layout], "").ok();
+        assert!(said.starts_with("2 messages moved; "), "{said}");
+        assert_eq!(home.path().join("queue/log").exists(), there);
+        let list = home.run(&["queue", "list"], "").ok();
+        assert_eq!(list.matches("\tremote\t").count(), 2, "{list}");
+        assert_eq!(list.matches("\tnext\theld\n").count(), 1, "{list}");
+    }
+    usual.refuses("nothing", "");
+    let _mtad = Running::start(&home);
+    home.run(&["queue", "retry"], "").ok();
+    let message = until("the message that is not held", || usual.received().pop());
+    assert_eq!(message.to, ["other@far.example"]);
+}
