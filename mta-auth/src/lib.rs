@@ -17,6 +17,7 @@ pub mod open_smtp;
 pub mod password;
 pub mod permission;
 pub mod quota;
+pub mod relay_windows;
 pub mod sasl;
 pub mod settings;
 pub mod throttle;

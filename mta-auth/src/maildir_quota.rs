@@ -311,6 +311,20 @@ fn counts(name: &OsStr) -> bool {
     !bytes.starts_with(b".") && !trashed
 }
 
+/// What a message is counted as, by its file's name and its size on disk; `None` where it is not
+/// counted at all.
+///
+/// ```
+/// use mta_auth::{Usage, maildir_quota::usage_of};
+/// let counted = usage_of("1.2.mx,S=10:2,S".as_ref(), 99);
+/// assert_eq!(counted, Some(Usage::message(10)));
+/// assert_eq!(usage_of("1.2.mx,S=10:2,T".as_ref(), 10), None);
+/// ```
+#[must_use]
+pub fn usage_of(name: &OsStr, size: u64) -> Option<Usage> {
+    counts(name).then(|| Usage::message(promised_size(name).unwrap_or(size)))
+}
+
 /// The size that the name promises: `,S=`.
 #[must_use]
 pub fn promised_size(name: &OsStr) -> Option<u64> {

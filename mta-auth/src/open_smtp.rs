@@ -6,6 +6,8 @@
 //! ```
 //! What stands before the TAB is a rule of tcprules.
 
+use crate::vpopmail::Service;
+use crate::{Flags, Settings};
 use mta_core::Unix;
 use std::net::{IpAddr, Ipv6Addr};
 
@@ -68,10 +70,7 @@ impl OpenSmtp {
     /// Forgets whom nobody has seen for so many minutes, and whom somebody claims to have seen
     /// more than a day ahead of `now`.
     pub fn expire(&mut self, now: Unix, minutes: u64) {
-        let window = minutes.saturating_mul(60);
-        let future = now.0.saturating_add(24 * 60 * 60);
-        self.0
-            .retain(|line| line.seen.0.saturating_add(window) > now.0 && line.seen.0 <= future);
+        self.0.retain(|line| is_within(line.seen, now, minutes));
     }
 
     /// Tells whether nobody is there.
@@ -80,12 +79,9 @@ impl OpenSmtp {
         self.0.is_empty()
     }
 
-    /// The addresses with the moment until which each may send.
-    pub fn windows(&self, minutes: u64) -> impl Iterator<Item = (IpAddr, Unix)> {
-        let window = minutes.saturating_mul(60);
-        self.0
-            .iter()
-            .map(move |line| (line.address, Unix(line.seen.0.saturating_add(window))))
+    /// The addresses with the moment at which each was seen last, in the file's order.
+    pub fn addresses(&self) -> impl DoubleEndedIterator<Item = (IpAddr, Unix)> {
+        self.0.iter().map(|line| (line.address, line.seen))
     }
 
     /// Appends the rules to those of an administrator; of two for one address the first wins, and
@@ -102,6 +98,33 @@ impl OpenSmtp {
         }
         all
     }
+}
+
+/// Tells whether somebody who was seen at that moment may still send. A moment more than a day
+/// ahead of `now` is nobody's.
+#[must_use]
+pub fn is_within(seen: Unix, now: Unix, minutes: u64) -> bool {
+    let window = minutes.saturating_mul(60);
+    let future = now.0.saturating_add(24 * 60 * 60);
+    seen.0.saturating_add(window) > now.0 && seen.0 <= future
+}
+
+/// Tells whether a login lets the client's address send for a while: where the installation wants
+/// that, mail was fetched, and the account, with its domain's limits, may send to anywhere. What
+/// the address must be is [`is_openable`].
+///
+/// ```
+/// use mta_auth::open_smtp::opens;
+/// use mta_auth::vpopmail::Service;
+/// use mta_auth::{Flags, Settings};
+/// let settings = Settings::parse(b"roaming-users=y").unwrap();
+/// assert!(opens(&settings, Flags::default(), Service::Pop));
+/// assert!(!opens(&settings, Flags::NO_RELAY, Service::Pop));
+/// assert!(!opens(&settings, Flags::default(), Service::Smtp));
+/// ```
+#[must_use]
+pub fn opens(settings: &Settings, flags: Flags, service: Service) -> bool {
+    settings.roaming_users && service != Service::Smtp && !flags.contains(Flags::NO_RELAY)
 }
 
 /// Tells whether a login from there opens anything: nobody else sends from loopback, and an

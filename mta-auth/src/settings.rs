@@ -84,6 +84,18 @@ pub struct SettingsError {
     pub expected: &'static str,
 }
 
+/// One setting as it is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InForce {
+    /// Its name, as configure's option has it.
+    pub name: &'static str,
+    /// Its value, as the file would say it; `None` where the default is a place or nothing at all.
+    pub value: Option<String>,
+    /// The line that says so, counted from 1; `None` is the default.
+    pub line: Option<usize>,
+}
+
 impl Settings {
     /// Reads the file: `name=value`, `#` begins a comment, the later line wins.
     ///
@@ -92,22 +104,65 @@ impl Settings {
     /// meant something by it.
     pub fn parse(file: &[u8]) -> Result<Self, SettingsError> {
         let mut settings = Self::default();
-        for (at, line) in file.split(|&b| b == b'\n').enumerate() {
+        for said in lines(file) {
+            let said = said?;
             let wrong = |expected| SettingsError {
-                line: at.saturating_add(1),
+                line: said.line,
                 expected,
             };
-            let line = std::str::from_utf8(line).map_err(|_| wrong("text in UTF-8"))?;
-            let line = line.trim();
-            if line.is_empty() || line.starts_with('#') {
-                continue;
-            }
-            let (name, value) = line.split_once('=').ok_or_else(|| wrong("name=value"))?;
-            let (name, value) = (name.trim(), value.trim());
-            let name = name.strip_prefix("--enable-").unwrap_or(name);
-            settings.take(name, value).map_err(wrong)?;
+            settings.take(said.name, said.value).map_err(wrong)?;
         }
         Ok(settings)
+    }
+
+    /// Tells of every setting what it is and which line of the file says so.
+    ///
+    /// ```
+    /// use mta_auth::Settings;
+    /// let listed = Settings::in_force(b"\nrelay-clear-minutes=15\n").unwrap();
+    /// let minutes = listed.iter().find(|one| one.name == "relay-clear-minutes").unwrap();
+    /// assert_eq!((minutes.value.as_deref(), minutes.line), (Some("15"), Some(2)));
+    /// assert_eq!(listed[0].line, None);
+    /// ```
+    ///
+    /// # Errors
+    /// Fails as [`Settings::parse`] does.
+    pub fn in_force(file: &[u8]) -> Result<Vec<InForce>, SettingsError> {
+        let settings = Self::parse(file)?;
+        let said: Vec<Said<'_>> = lines(file).collect::<Result<_, _>>()?;
+        let line = |name: &str| said.iter().rfind(|said| said.name == name).map(|s| s.line);
+        let listed = settings.values().into_iter();
+        Ok(listed
+            .map(|(name, value)| InForce {
+                line: line(name),
+                name,
+                value,
+            })
+            .collect())
+    }
+
+    fn values(&self) -> [(&'static str, Option<String>); 9] {
+        let yes = |on: bool| Some(if on { "y" } else { "n" }.to_owned());
+        let place = |path: &Option<PathBuf>| path.as_ref().map(|p| p.display().to_string());
+        let logging = match self.logging {
+            Logging::Nothing => "n",
+            Logging::Errors => "e",
+            Logging::Everything => "y",
+        };
+        [
+            ("roaming-users", yes(self.roaming_users)),
+            (
+                "relay-clear-minutes",
+                Some(self.relay_clear_minutes.to_string()),
+            ),
+            ("tcpserver-file", place(&self.tcpserver_file)),
+            ("tcprules-prog", place(&self.tcprules_prog)),
+            ("clear-passwd", yes(self.clear_passwd)),
+            ("qmail-ext", yes(self.qmail_ext)),
+            ("ip-alias-domains", yes(self.ip_alias_domains)),
+            ("domainquotas", yes(self.domain_quotas)),
+            ("logging", Some(logging.to_owned())),
+        ]
     }
 
     fn take(&mut self, name: &str, value: &str) -> Result<(), &'static str> {
@@ -137,6 +192,34 @@ impl Settings {
         }
         Ok(())
     }
+}
+
+/// A line that sets something.
+struct Said<'a> {
+    line: usize,
+    name: &'a str,
+    value: &'a str,
+}
+
+/// The lines that are neither empty nor comments.
+fn lines(file: &[u8]) -> impl Iterator<Item = Result<Said<'_>, SettingsError>> {
+    let numbered = (1..).zip(file.split(|&b| b == b'\n'));
+    numbered.filter_map(|(line, text)| {
+        let wrong = |expected| SettingsError { line, expected };
+        let Ok(text) = std::str::from_utf8(text) else {
+            return Some(Err(wrong("text in UTF-8")));
+        };
+        let text = text.trim();
+        if text.is_empty() || text.starts_with('#') {
+            return None;
+        }
+        let Some((name, value)) = text.split_once('=') else {
+            return Some(Err(wrong("name=value")));
+        };
+        let (name, value) = (name.trim(), value.trim());
+        let name = name.strip_prefix("--enable-").unwrap_or(name);
+        Some(Ok(Said { line, name, value }))
+    })
 }
 
 fn switch(value: &str) -> Result<bool, &'static str> {

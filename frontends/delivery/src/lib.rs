@@ -5,4 +5,5 @@
 
 pub mod dates;
 pub mod local;
+pub mod relay;
 pub mod remote;

@@ -1,6 +1,7 @@
 //! The accounts of a home: vpopmail's layout, read by deliveries and checked at logins (vchkpw(8), vdelivermail(8)).
 
 use crate::home::Home;
+use crate::roaming::Roaming;
 use crate::{Failure, random};
 use async_trait::async_trait;
 use driver::StorePool;
@@ -11,6 +12,7 @@ use mta_auth::vpopmail::{self, AccountError, Layout, Mailbox, Refusal, Service, 
 use mta_core::ports::Authenticator;
 use mta_core::ports::authenticator::{self, Account, Attempt, Login, Proof};
 use mta_store::files::RealFiles;
+use std::net::IpAddr;
 use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 
@@ -39,16 +41,23 @@ pub struct Logins {
     accounts: Arc<Accounts>,
     pool: StorePool,
     rehash: Option<Recipe>,
+    roaming: Arc<Roaming>,
 }
 
 impl Logins {
     /// Checks with these accounts; with a recipe, weaker strings are replaced after a login.
     #[must_use]
-    pub const fn new(accounts: Arc<Accounts>, pool: StorePool, rehash: Option<Recipe>) -> Self {
+    pub(crate) const fn new(
+        accounts: Arc<Accounts>,
+        pool: StorePool,
+        rehash: Option<Recipe>,
+        roaming: Arc<Roaming>,
+    ) -> Self {
         Self {
             accounts,
             pool,
             rehash,
+            roaming,
         }
     }
 }
@@ -116,6 +125,14 @@ fn rehash(accounts: &Accounts, mailbox: &Mailbox, clear: &[u8], recipe: &Recipe)
     }
 }
 
+/// Notes when and from where somebody logged in.
+fn note(accounts: &Accounts, mailbox: &Mailbox, from: IpAddr) {
+    let noted = accounts.note_login(mailbox, &from.to_canonical().to_string());
+    if let Err(error) = noted {
+        tracing::warn!("unable to note a login of {}: {error}", mailbox.address());
+    }
+}
+
 #[async_trait]
 impl Authenticator for Logins {
     async fn login(&self, attempt: Attempt<'_>) -> Login {
@@ -128,12 +145,17 @@ impl Authenticator for Logins {
             return Login::Refused;
         };
         let (accounts, recipe) = (Arc::clone(&self.accounts), self.rehash);
+        let (roaming, from) = (Arc::clone(&self.roaming), attempt.from);
         let checked = self.pool.run(move || {
             let login = claim.check(&accounts, &name, service)?;
             if let (vpopmail::Login::Accepted(mailbox), Claim::Password(clear), Some(recipe)) =
                 (&login, &claim, &recipe)
             {
                 rehash(&accounts, mailbox, clear, recipe);
+            }
+            if let (vpopmail::Login::Accepted(mailbox), Some(from)) = (&login, from) {
+                note(&accounts, mailbox, from);
+                roaming.logged_in(mailbox, from, service);
             }
             Ok::<_, AccountError>(login)
         });

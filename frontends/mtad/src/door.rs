@@ -100,7 +100,7 @@ impl Door {
                 Origin::Elsewhere
             },
             without_tls: auth.without_tls(),
-            stored: auth.stored(),
+            stored: auth.stored(self.server.snapshot().vpopmail.clear_passwd),
         }
     }
 

@@ -33,6 +33,7 @@ pub mod qmail_service;
 mod random;
 pub mod remote;
 pub mod requests;
+mod roaming;
 pub mod serve;
 pub mod server;
 pub mod setup;

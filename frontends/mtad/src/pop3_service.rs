@@ -6,6 +6,8 @@ use crate::server::Server as Shared;
 use crate::stop::{Phase, Stop};
 use bytes::Bytes;
 use driver::{Closed, Link};
+use mta_auth::Usage;
+use mta_auth::maildir_quota::{MaildirQuota, usage_of};
 use mta_core::log::Session as Named;
 use mta_core::ports::authenticator::{Account, Login, Proof, Service};
 use mta_proto::Chunk;
@@ -113,6 +115,7 @@ struct Session {
 /// The Maildir of whoever logged in.
 struct Maildrop {
     listing: Arc<maildir::Listing<RealFiles>>,
+    path: PathBuf,
     _claim: Claim,
 }
 
@@ -288,6 +291,7 @@ impl Session {
             Ok((listing, view)) => {
                 self.drop = Some(Maildrop {
                     listing: Arc::new(listing),
+                    path: account.maildir,
                     _claim: claim,
                 });
                 Ok(Admission::Accept(view))
@@ -363,7 +367,7 @@ impl Session {
         };
         let pool = self.shared.pools.sessions.clone();
         let work = pool.run(move || {
-            let done = tidy(&maildrop.listing, &deleted);
+            let done = tidy(&maildrop, &deleted);
             drop(maildrop);
             done
         });
@@ -393,7 +397,26 @@ fn read_maildir(path: PathBuf) -> std::io::Result<(maildir::Listing<RealFiles>, 
     Ok((listing, view))
 }
 
-fn tidy(listing: &maildir::Listing<RealFiles>, deleted: &[u32]) -> std::io::Result<()> {
+/// Removes messages, and takes them out of the Maildir's running sum.
+fn tidy(maildrop: &Maildrop, deleted: &[u32]) -> std::io::Result<()> {
     let deleted: Vec<usize> = deleted.iter().map(|&index| index as usize).collect();
-    listing.update(&deleted)
+    let removed = maildrop.listing.update(&deleted);
+    if deleted.is_empty() {
+        return removed;
+    }
+    let counted = MaildirQuota::of(&RealFiles::new(), &maildrop.path).and_then(|accounts| {
+        if removed.is_err() {
+            // Nobody knows how many are gone; the next who asks counts.
+            return accounts.forget();
+        }
+        let messages = maildrop.listing.messages();
+        let gone = deleted.iter().filter_map(|&index| messages.get(index));
+        let gone = gone.filter_map(|message| usage_of(&message.name, message.size));
+        accounts.subtract(gone.fold(Usage::default(), Usage::plus))
+    });
+    if let Err(error) = counted {
+        let path = maildrop.path.display();
+        tracing::warn!("unable to account for what was removed from {path}: {error}");
+    }
+    removed
 }

@@ -18,6 +18,7 @@ use tokio::net::TcpStream;
 
 /// Serves one QMTP client until it leaves, is sent away, or the server stops.
 pub async fn qmtp(shared: Arc<Shared>, stream: TcpStream, peer: SocketAddr, pass: Pass) {
+    shared.refresh_roaming().await;
     let connection = connection("qmtp", &shared, &stream, peer, &pass);
     let config = shared.qmtp_config(&connection.variables);
     let machine = qmtp::server::Server::new(config, shared.clock().now());

@@ -13,6 +13,7 @@ use crate::pop3_service::InUse;
 use crate::privileges::{self, Privileges};
 use crate::proxied::Proxies;
 use crate::remote::Remote;
+use crate::roaming::{self, Roaming};
 use crate::server::{self, Pools, Server};
 use crate::setup::{self, Remade};
 use crate::signals::Signals;
@@ -120,6 +121,7 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
             tokio::spawn(Engine::new(parts, opened.standing, &opened.held).run(server.stop()));
         watch::start(&server, &tell)?;
         tls::watch(&server, &tell);
+        roaming::watch(&server);
         let gates = open(&server, listeners, out)?;
         signals.until_stopped(&server, &tell).await;
         finish(&server, &stopper, &gates, engine).await;
@@ -287,6 +289,7 @@ fn assemble(
         .on_queued(found(tell))
         .budget(config.limits.store_bytes)
         .build();
+    let roaming = Roaming::new(&accounts, &snapshot, &config.testing);
     let server = Server {
         own_addresses: delivery::remote::interface_addresses().map_err(|error| {
             Failure::temporary(format!("unable to figure out my IP addresses: {error}"))
@@ -300,9 +303,11 @@ fn assemble(
             Arc::clone(&accounts),
             pools.logins.clone(),
             config.auth.rehash.then(|| config.auth.recipe()),
+            Arc::clone(&roaming),
         )),
         throttle: Mutex::new(Throttle::new(throttle::Settings::default())),
         guard: Mutex::new(Guard::new(config.abuse.settings())),
+        roaming,
         clock: Clock::start(),
         incoming: Budget::new(config.limits.incoming_bytes),
         snapshot,

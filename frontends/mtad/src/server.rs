@@ -5,10 +5,12 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::home::Home;
 use crate::journal::Journal;
+use crate::roaming::Roaming;
 use crate::stop::Stop;
 use crate::tls::Tls;
 use delivery::dates::Dates;
 use driver::{Budget, Clock, StorePool};
+use mta_auth::Settings;
 use mta_auth::throttle::Throttle;
 use mta_core::abuse::Guard;
 use mta_core::control::{Controls, Finding, Weight};
@@ -31,6 +33,8 @@ use std::time::Duration;
 pub struct Snapshot {
     /// The files.
     pub controls: Controls,
+    /// What etc/vpopmail.conf says.
+    pub vpopmail: Settings,
     /// In which zone dates are written.
     pub dates: Dates,
     /// For SMTP sessions.
@@ -87,6 +91,7 @@ pub struct Server {
     pub(crate) authenticator: Arc<dyn Authenticator>,
     pub(crate) throttle: Mutex<Throttle>,
     pub(crate) guard: Mutex<Guard>,
+    pub(crate) roaming: Arc<Roaming>,
     pub(crate) clock: Clock,
     pub(crate) snapshot: Arc<RwLock<Arc<Snapshot>>>,
     /// What clients' bodies may take of memory together.
@@ -116,11 +121,22 @@ impl Server {
             .unwrap_or_else(PoisonError::into_inner) = Arc::new(snapshot);
     }
 
-    /// What is set for a client: `relay_from` and the queue program of mtad.toml.
+    /// Learns of logins through other programs, after which [`Server::variables`] tells what a
+    /// client may do.
+    pub async fn refresh_roaming(&self) {
+        if self.snapshot().vpopmail.roaming_users {
+            let roaming = Arc::clone(&self.roaming);
+            // A server that stops judges nobody any more.
+            let _ = self.pools.sessions.run(move || roaming.refresh()).await;
+        }
+    }
+
+    /// What is set for a client: `relay_from`, a window after fetching mail, and the queue program
+    /// of mtad.toml.
     #[must_use]
     pub fn variables(&self, client: IpAddr) -> Variables {
         let mut variables = Variables::default();
-        if self.config.may_relay(client) {
+        if self.config.may_relay(client) || self.roaming.is_open(client) {
             variables.relay = Relay::Allowed;
         }
         let program = &self.config.qmailqueue;
@@ -206,6 +222,8 @@ pub fn load(home: &Home, config: &Config, tls: Tls) -> Result<(Snapshot, Vec<Fin
         .load()
         .map_err(|error| Failure::temporary(format!("unable to read controls: {error}")))?;
     let controls = loaded.controls;
+    let vpopmail = crate::accounts::of(home)?.settings();
+    let vpopmail = vpopmail.map_err(|error| Failure::permanent(error.to_string()))?;
     let mut smtp = smtp_config(&controls, config);
     smtp.starttls = tls.starttls();
     let mut trusted = smtp.clone();
@@ -220,6 +238,7 @@ pub fn load(home: &Home, config: &Config, tls: Tls) -> Result<(Snapshot, Vec<Fin
         pop3: Arc::new(pop3),
         client: Arc::new(client_config(&controls, config)),
         controls,
+        vpopmail,
         dates: config.dates(),
         tls,
     };

@@ -46,6 +46,7 @@ pub async fn serve(
     peer: SocketAddr,
     (pass, role): (Pass, Role),
 ) {
+    shared.refresh_roaming().await;
     let connection = Connection {
         session: Named {
             protocol: "smtp",

@@ -14,7 +14,6 @@ mod failure;
 mod io;
 mod options;
 mod programs;
-mod relay;
 mod reload;
 mod secret;
 mod start;

@@ -3,12 +3,13 @@
 use super::error::doing;
 use super::{AccountError, Vpopmail};
 use crate::Settings;
-use crate::open_smtp::{MAX_FILE, OpenSmtp, is_openable};
+use crate::open_smtp::{MAX_FILE, OpenSmtp};
 use crate::settings;
 use mta_core::Unix;
 use mta_core::tcprules::{Parser, Syntax};
 use mta_store::atomic::{MAX_EDITED, lock_file, read_if_there};
-use mta_store::files::Files;
+use mta_store::files::{Files, Stat};
+use std::io;
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
@@ -33,7 +34,8 @@ impl<F: Files> Vpopmail<F> {
         settings.tcpserver_file.clone().unwrap_or_else(usual)
     }
 
-    /// Lets an address send from now on; `rebuild` makes the rules' database from their source,
+    /// Lets an address send from now on, where [`opens`](crate::open_smtp::opens) and
+    /// [`is_openable`](crate::open_smtp::is_openable) say that a login does; `rebuild` makes the rules' database from their source,
     /// [`Vpopmail::publish_rules`] or a program that does, where they change.
     ///
     /// The lock is held over all of it, so that whoever clears the list at that moment neither
@@ -47,9 +49,6 @@ impl<F: Files> Vpopmail<F> {
         (client, now): (IpAddr, Unix),
         rebuild: impl FnOnce(&[u8]) -> Result<(), AccountError>,
     ) -> Result<(), AccountError> {
-        if !settings.roaming_users || !is_openable(client) {
-            return Ok(());
-        }
         let _held = self.lock_open_smtp()?;
         let (path, mut open) = self.read_open_smtp()?;
         let new = open.see(client, now);
@@ -77,12 +76,25 @@ impl<F: Files> Vpopmail<F> {
         rebuild(&self.rules_source(settings, &open)?)
     }
 
-    /// Reads who may send at present, for a server that keeps its own list from there on.
+    /// Reads who was seen, for a server that keeps its own list from there on.
     ///
     /// # Errors
     /// Passes on why the file cannot be read.
     pub fn open_addresses(&self) -> Result<OpenSmtp, AccountError> {
         self.read_open_smtp().map(|(_, open)| open)
+    }
+
+    /// What changes when the list does: its file's inode, size and time; `None` where it is missing.
+    ///
+    /// # Errors
+    /// Passes on why the file cannot be looked at.
+    pub fn open_smtp_stat(&self) -> Result<Option<Stat>, AccountError> {
+        let path = self.etc("open-smtp");
+        match self.files.stat(&path) {
+            Ok(stat) => Ok(Some(stat)),
+            Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(None),
+            Err(e) => Err(doing("reading", &path)(e)),
+        }
     }
 
     /// Compiles rules and puts them in place, mode 0644, since tcpserver reads them as another user.

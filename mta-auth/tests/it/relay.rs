@@ -1,10 +1,11 @@
 //! Sending for a while after mail was fetched: settings, the list, the rules (clearopensmtp(8)).
 
 use crate::vpopmail::{Accounts, fresh, put};
-use mta_auth::Settings;
-use mta_auth::open_smtp::{OpenSmtp, is_openable};
+use mta_auth::open_smtp::{MAX_ADDRESSES, OpenSmtp, is_openable, opens};
+use mta_auth::relay_windows::RelayWindows;
 use mta_auth::settings::Logging;
-use mta_auth::vpopmail::{AccountError, Layout, Vpopmail};
+use mta_auth::vpopmail::{AccountError, Layout, Service, Vpopmail};
+use mta_auth::{Flags, Settings};
 use mta_core::Unix;
 use mta_core::cdb::Cdb;
 use mta_core::tcprules::{Peer, decide};
@@ -93,7 +94,7 @@ fn the_list_has_the_originals_lines_and_forgets_the_old_ones() {
         [2001:db8::7]:allow,RELAYCLIENT=\"\",RBLSMTPD=\"\"\t1600\n\
         192.0.2.9:allow,RELAYCLIENT=\"\",RBLSMTPD=\"\"\t99999999999\n";
     let mut list = OpenSmtp::parse(file);
-    assert_eq!(list.windows(10).count(), 3);
+    assert_eq!(list.addresses().count(), 3);
     assert!(
         !list.see(ip("::ffff:192.0.2.7"), Unix(1700)),
         "the same address"
@@ -135,15 +136,83 @@ fn the_window_opens_at_a_login_and_closes_after_it() {
 }
 
 #[test]
-fn nothing_opens_without_the_setting_or_from_loopback() {
-    let (files, accounts) = prepared();
-    open(&accounts, "127.0.0.1", 1000).unwrap();
-    let off = Settings::default();
-    let never = |_: &[u8]| -> Result<(), AccountError> { panic!("nothing is to be built") };
-    accounts
-        .open_relay(&off, (ip("192.0.2.7"), Unix(1)), never)
-        .unwrap();
-    assert!(!files.exists(Path::new("/h/etc/open-smtp")).unwrap());
+fn only_fetching_opens_and_only_where_it_is_wanted() {
+    let rows = [
+        ("fetched", roaming(), Flags::default(), Service::Pop, true),
+        ("read", roaming(), Flags::default(), Service::Imap, true),
+        ("sent", roaming(), Flags::default(), Service::Smtp, false),
+        ("forbidden", roaming(), Flags::NO_RELAY, Service::Pop, false),
+        (
+            "not wanted",
+            Settings::default(),
+            Flags::default(),
+            Service::Pop,
+            false,
+        ),
+    ];
+    for (name, settings, flags, service, expected) in rows {
+        assert_eq!(opens(&settings, flags, service), expected, "{name}");
+    }
+}
+
+#[test]
+fn a_running_servers_list_follows_the_file() {
+    let (_files, accounts) = prepared();
+    let (seven, eight) = (ip("192.0.2.7"), ip("2001:db8::8"));
+    let mut windows = RelayWindows::default();
+    windows.note(ip("::ffff:192.0.2.7"), Unix(1000));
+    windows.read(&accounts.open_addresses().unwrap());
+    assert!(
+        windows.is_open(seven, Unix(1599), 10),
+        "not written, yet kept"
+    );
+    assert!(
+        !windows.is_open(seven, Unix(1600), 10),
+        "over on the second"
+    );
+    open(&accounts, "2001:db8::8", 1100).unwrap();
+    windows.read(&accounts.open_addresses().unwrap());
+    assert!(
+        windows.is_open(eight, Unix(1699), 10),
+        "another program's login"
+    );
+    assert_eq!(windows.next_end(10), Some(Unix(1600)));
+    assert!(windows.expire(Unix(1650), 10), "the first is over");
+    assert!(!windows.expire(Unix(1650), 10), "and was forgotten");
+    open(&accounts, "192.0.2.7", 1650).unwrap();
+    windows.note(seven, Unix(1650));
+    windows.recorded(seven);
+    clear(&accounts, 9000).unwrap();
+    windows.read(&accounts.open_addresses().unwrap());
+    assert!(windows.is_empty(), "what the file forgets is forgotten");
+    windows.note(seven, Unix(1_000_000));
+    assert!(
+        !windows.is_open(seven, Unix(1000), 10),
+        "a clock set far back lets nobody in"
+    );
+}
+
+#[test]
+fn a_server_that_starts_again_knows_what_the_file_says() {
+    let (_files, accounts) = prepared();
+    open(&accounts, "192.0.2.7", 1000).unwrap();
+    let mut windows = RelayWindows::default();
+    windows.read(&accounts.open_addresses().unwrap());
+    assert!(windows.is_open(ip("192.0.2.7"), Unix(1599), 10));
+    assert!(!windows.is_open(ip("192.0.2.8"), Unix(1599), 10));
+}
+
+#[test]
+fn the_list_is_bounded_and_the_oldest_go_first() {
+    let mut windows = RelayWindows::default();
+    let most = u32::try_from(MAX_ADDRESSES).unwrap();
+    let address = |n: u32| IpAddr::from((0x0a00_0000 + n).to_be_bytes());
+    for n in 0..most + 3 {
+        windows.note(address(n), Unix(1000 + u64::from(n)));
+    }
+    assert_eq!(windows.len(), MAX_ADDRESSES);
+    assert!(!windows.is_open(address(2), Unix(1100), 10));
+    assert!(windows.is_open(address(3), Unix(1100), 10));
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `mtad check`: judges the configuration, naming file, line and what was expected.
 
 mod tls;
+mod vpopmail;
 
 use super::instcheck;
 use crate::config::{Config, hold_everything};
@@ -68,6 +69,7 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
     if let (Some(config), Some(controls)) = (&config, &controls) {
         judge.tls(config, &String::from_utf8_lossy(&controls.me))?;
     }
+    judge.vpopmail()?;
     let before = judge.errors;
     judge.users()?;
     judge.domains(before)?;

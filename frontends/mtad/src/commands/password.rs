@@ -3,8 +3,9 @@
 use crate::cli::Password;
 use crate::config::Config;
 use crate::home::Home;
-use crate::{Failure, random};
+use crate::{Failure, accounts, random};
 use mta_auth::password::{Recipe, Salt};
+use mta_auth::sasl::Secret;
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use zeroing::Clear;
@@ -16,6 +17,8 @@ const INPUT_MAX: u64 = 4096;
 pub(super) struct New {
     pub(super) crypt: String,
     pub(super) shown: Option<String>,
+    /// Itself, where etc/vpopmail.conf says that clear passwords are kept.
+    pub(super) kept: Option<Secret>,
 }
 
 /// What happens where nobody says a password.
@@ -31,38 +34,55 @@ pub(super) enum Unsaid {
 
 /// Gets a new password.
 pub(super) fn new(home: &Home, from: Password, unsaid: Unsaid) -> Result<New, Failure> {
-    let recipe = Config::read(&home.config())?.auth.recipe();
+    let settings = accounts::of(home)?.settings();
+    let settings = settings.map_err(|error| Failure::permanent(error.to_string()))?;
+    let way = &Way {
+        recipe: Config::read(&home.config())?.auth.recipe(),
+        clear_passwd: settings.clear_passwd,
+    };
     let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
     if from.password_stdin {
-        return said(read_line()?, &recipe);
+        return way.store(&read_line()?.0);
     }
     match unsaid {
-        Unsaid::Ask | Unsaid::AskOrInvent if terminal => said(ask_twice()?, &recipe),
+        Unsaid::Ask | Unsaid::AskOrInvent if terminal => way.store(&ask_twice()?.0),
         Unsaid::Ask => Err(Failure::permanent(
             "expected a terminal to ask for the password, or --password-stdin",
         )),
-        _ => invent_by(&recipe),
+        _ => invent_by(way),
+    }
+}
+
+/// How a password is stored.
+struct Way {
+    recipe: Recipe,
+    clear_passwd: bool,
+}
+
+impl Way {
+    fn store(&self, clear: &[u8]) -> Result<New, Failure> {
+        Ok(New {
+            crypt: crypt(clear, &self.recipe)?,
+            shown: None,
+            kept: self.clear_passwd.then(|| Secret::new(clear)),
+        })
     }
 }
 
 /// Makes a password up, for a home whose settings are the defaults.
 pub(super) fn invent() -> Result<New, Failure> {
-    invent_by(&Recipe::default())
-}
-
-fn invent_by(recipe: &Recipe) -> Result<New, Failure> {
-    let clear = random::password().map_err(no_randomness)?;
-    let crypt = crypt(clear.as_bytes(), recipe)?;
-    Ok(New {
-        crypt,
-        shown: Some(clear),
+    invent_by(&Way {
+        recipe: Recipe::default(),
+        clear_passwd: false,
     })
 }
 
-fn said(clear: Clear, recipe: &Recipe) -> Result<New, Failure> {
+fn invent_by(way: &Way) -> Result<New, Failure> {
+    let clear = random::password().map_err(no_randomness)?;
+    let new = way.store(clear.as_bytes())?;
     Ok(New {
-        crypt: crypt(&clear.0, recipe)?,
-        shown: None,
+        shown: Some(clear),
+        ..new
     })
 }
 

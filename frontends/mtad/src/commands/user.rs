@@ -16,7 +16,8 @@ pub(super) fn run(home: &Home, what: &User, out: &mut dyn Write) -> Result<(), F
             let (name, domain) = parse(address)?;
             let new = password::new(home, *password, Unsaid::AskOrInvent)?;
             let shown = format!("{name}@{domain}");
-            accounts.add_user(&domain, &NewUser::new(name, new.crypt))?;
+            let user = NewUser::new(name, new.crypt).clear(new.kept);
+            accounts.add_user(&domain, &user)?;
             if let Some(clear) = new.shown {
                 writeln!(out, "{shown} password {clear}")?;
             }
@@ -28,7 +29,7 @@ pub(super) fn run(home: &Home, what: &User, out: &mut dyn Write) -> Result<(), F
         User::Passwd { address, password } => {
             let (name, domain) = parse(address)?;
             let new = password::new(home, *password, Unsaid::Ask)?;
-            accounts.set_password(&domain, &name, &new.crypt)?;
+            accounts.set_passwords(&domain, &name, (&new.crypt, new.kept.as_ref()))?;
         }
         User::List { address } => list(&accounts, address.as_deref(), out)?,
     }

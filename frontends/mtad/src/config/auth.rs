@@ -72,9 +72,10 @@ impl Auth {
         }
     }
 
-    pub(crate) const fn stored(&self) -> Stored {
+    /// What vpasswd holds; `clear_passwd` is the setting in etc/vpopmail.conf.
+    pub(crate) const fn stored(&self, clear_passwd: bool) -> Stored {
         Stored {
-            clear: self.clear_passwords,
+            clear: self.clear_passwords || clear_passwd,
             scram: false,
         }
     }

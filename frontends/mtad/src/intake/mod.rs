@@ -405,6 +405,9 @@ impl Intake {
             Relay::Refused => "may send to our own domains only".to_owned(),
             _ => match self.server.config().relay_rule(peer) {
                 Some(network) => format!("may send anywhere: mtad.toml: relay_from has {network}"),
+                None if self.server.roaming.is_open(peer) => {
+                    "may send anywhere: mail was fetched from there (etc/open-smtp)".to_owned()
+                }
                 None => {
                     "may send anywhere: a rule of its connection or its login says so".to_owned()
                 }

@@ -16,6 +16,7 @@ mod proxy;
 mod qmail_protocols;
 mod queue_program;
 mod remote;
+mod roaming;
 mod route;
 mod sessions;
 mod submission;

@@ -2,8 +2,8 @@
 
 use crate::failure::Failure;
 use crate::io::Io;
-use crate::relay::rebuild;
 use applet::Exit;
+use delivery::relay::rebuild;
 use std::io::Write;
 
 /// Run by cron; unlike the original it locks the list, so that no login is lost meanwhile.

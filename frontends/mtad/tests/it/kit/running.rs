@@ -85,6 +85,16 @@ impl Running {
         })
     }
 
+    /// Where it listens on IPv6 besides.
+    pub(crate) fn listening_v6(&mut self, service: &str) -> SocketAddr {
+        let prefix = format!("listening {service} [");
+        until(&prefix, || {
+            let lines = self.out.lock().unwrap();
+            let line = lines.iter().find(|line| line.starts_with(&prefix))?;
+            line.rsplit(' ').next()?.parse().ok()
+        })
+    }
+
     pub(crate) fn smtp(&mut self) -> SocketAddr {
         self.listening("smtp")
     }

@@ -5,14 +5,15 @@ mod logging;
 
 use crate::failure::Failure;
 use crate::io::{Accounts, Io};
-use crate::relay::rebuild;
 use crate::secret::Clear;
 use applet::Exit;
 use connection::Connection;
+use delivery::relay::rebuild;
 use logging::{Outcome, log};
+use mta_auth::open_smtp::{is_openable, opens};
 use mta_auth::password::HashError;
 use mta_auth::vpopmail::{Login, Mailbox, Refusal, Service};
-use mta_auth::{Flags, LoginName, Settings};
+use mta_auth::{LoginName, Settings};
 use nix::unistd::{getegid, geteuid};
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
@@ -141,11 +142,9 @@ fn admitted(
     (settings, connection, mailbox): (&Settings, &Connection, &Mailbox),
 ) {
     let mut failed = accounts.note_login(mailbox, &connection.client_text).err();
-    let may = accounts
-        .effective_flags(mailbox)
-        .map(|flags| !flags.contains(Flags::NO_RELAY));
-    let fetched = connection.service() != Service::Smtp;
-    if let (Some(client), true, Ok(true)) = (connection.client, fetched, may) {
+    let flags = accounts.effective_flags(mailbox);
+    let may = flags.is_ok_and(|flags| opens(settings, flags, connection.service()));
+    if let Some(client) = connection.client.filter(|&ip| may && is_openable(ip)) {
         let opened = accounts.open_relay(settings, (client, io.now), |source| {
             rebuild(accounts, settings, source)
         });

@@ -1,13 +1,16 @@
 //! Making tcpserver's rules anew: here, or by the program that the settings name (tcprules(1), spec §5).
 
-use crate::io::Accounts;
+use crate::local::Accounts;
 use mta_auth::Settings;
 use mta_auth::vpopmail::{AccountError, rules_cdb};
 use std::io::Write;
 use std::process::{Command, Stdio};
 
 /// Compiles the rules. What a program leaves behind when it fails are the old ones.
-pub(crate) fn rebuild(
+///
+/// # Errors
+/// Passes on why a file cannot be written, which line is no rule, or how the program ended.
+pub fn rebuild(
     accounts: &Accounts,
     settings: &Settings,
     source: &[u8],
