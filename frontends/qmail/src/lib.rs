@@ -16,6 +16,7 @@ mod failure;
 mod injection;
 mod install;
 mod io;
+mod log_spool;
 mod net;
 mod options;
 mod programs;

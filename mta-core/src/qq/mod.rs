@@ -101,17 +101,47 @@ mod tests {
 
     #[test]
     fn codes_mean_what_the_table_says() {
-        let rows: [(u8, bool, &[u8]); 12] = [
+        assert_eq!(meaning(0, b""), Ok(()));
+        let rows: [(u8, bool, &[u8]); 33] = [
             (11, true, b"envelope address too long for qq (#5.1.3)"),
             (115, true, b"envelope address too long for qq (#5.1.3)"),
             (12, true, b"qq permanent problem (#5.3.0)"),
+            (30, true, b"qq permanent problem (#5.3.0)"),
+            (
+                31,
+                true,
+                b"mail server permanently rejected message (#5.3.0)",
+            ),
+            (32, true, b"qq permanent problem (#5.3.0)"),
             (40, true, b"qq permanent problem (#5.3.0)"),
             (41, false, b"qq temporary problem (#4.3.0)"),
+            (1, false, b"qq temporary problem (#4.3.0)"),
             (10, false, b"qq temporary problem (#4.3.0)"),
+            (51, false, b"qq out of memory (#4.3.0)"),
+            (52, false, b"qq timeout (#4.3.0)"),
+            (53, false, b"qq write error or disk full (#4.3.0)"),
+            (54, false, b"qq read error (#4.3.0)"),
+            (55, false, b"qq unable to read configuration (#4.3.0)"),
+            (56, false, b"qq trouble making network connection (#4.3.0)"),
+            (61, false, b"qq trouble in home directory (#4.3.0)"),
+            (62, false, b"qq trouble creating files in queue (#4.3.0)"),
+            (63, false, b"qq trouble creating files in queue (#4.3.0)"),
             (64, false, b"qq trouble creating files in queue (#4.3.0)"),
+            (65, false, b"qq trouble creating files in queue (#4.3.0)"),
+            (66, false, b"qq trouble creating files in queue (#4.3.0)"),
             (67, false, b"qq temporary problem (#4.3.0)"),
+            (
+                71,
+                false,
+                b"mail server temporarily rejected message (#4.3.0)",
+            ),
+            (72, false, b"connection to mail server timed out (#4.4.1)"),
+            (73, false, b"connection to mail server rejected (#4.4.1)"),
+            (74, false, b"communication with mail server failed (#4.4.2)"),
             (81, false, b"qq internal bug (#4.3.0)"),
+            (91, false, b"qq internal bug (#4.3.0)"),
             (100, false, b"qq temporary problem (#4.3.0)"),
+            (111, false, b"qq temporary problem (#4.3.0)"),
             (120, false, b"unable to exec qq (#4.3.0)"),
             (255, false, b"qq temporary problem (#4.3.0)"),
         ];

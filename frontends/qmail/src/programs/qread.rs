@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, unwritten};
 use crate::io::Io;
+use crate::log_spool;
 use crate::words::why;
 use applet::Exit;
 use mta_core::date;
@@ -15,7 +16,10 @@ use std::sync::Arc;
 pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     // Unlike the other programs, the original says everything on standard output.
     match list(io) {
-        Ok(()) => Ok(Exit::OK),
+        Ok(()) => {
+            log_spool::warn(io, "qmail-qread");
+            Ok(Exit::OK)
+        }
         Err(Trouble::Output(error)) => Err(unwritten("qmail-qread", &error)),
         Err(Trouble::Queue(error)) => {
             let text = format!("fatal: unable to {}\n", cause(&error));

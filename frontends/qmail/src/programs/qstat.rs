@@ -2,6 +2,7 @@
 
 use crate::failure::{Failure, unwritten};
 use crate::io::Io;
+use crate::log_spool;
 use applet::Exit;
 use std::io::Write;
 use std::path::Path;
@@ -22,6 +23,7 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     );
     let written = io.output.write_all(text.as_bytes());
     written.map_err(|error| unwritten(TOOL, &error))?;
+    log_spool::warn(io, TOOL);
     Ok(Exit::OK)
 }
 

@@ -231,6 +231,39 @@ fn a_second_one_does_not_start() {
 }
 
 #[test]
+fn it_does_not_start_beside_messages_in_the_log_of_mtad() {
+    let installed = Installed::new();
+    let log = installed.home.log_with_a_message();
+    let mut refused = installed.start();
+    assert_eq!(refused.child.wait().unwrap().code(), Some(111));
+    assert_eq!(
+        installed.log(),
+        "alert: cannot start: queue/log holds messages (1) that only mtad delivers; run mtad until they are gone\n"
+    );
+    log.remove(mta_core::ports::spool::MessageId(1)).unwrap();
+    drop(log);
+    let running = installed.start();
+    installed.logged("status: local 0/10");
+    running.stop();
+}
+
+#[test]
+fn bounces_have_local_dates_where_localdates_is_set() {
+    let installed = Installed::new();
+    let variables = [("LOCALDATES", ""), ("TZ", "XYZ-03:30")];
+    let running = installed.start_in(&variables, &["./Mailbox"]);
+    installed.inject("box@mx.example.org", &["no@mx.example.org"], "x\n");
+    installed.logged("delivery 2: success: ");
+    running.stop();
+    let bounce = installed.read("alias/box");
+    let date = bounce.lines().find(|line| line.starts_with("Date: "));
+    assert!(
+        date.is_some_and(|date| date.ends_with(" +0330")),
+        "{bounce}"
+    );
+}
+
+#[test]
 fn a_default_delivery_of_several_lines_and_a_logger_are_used() {
     let installed = Installed::new();
     installed.alias("empty", "");

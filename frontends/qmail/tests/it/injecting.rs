@@ -62,7 +62,7 @@ fn forward_says_what_is_missing() {
 #[test]
 fn qmailqueue_is_obeyed_and_its_codes_are_told() {
     let rows = [
-        ("accepts", "cat >/dev/null; exit 0", 0, ""),
+        ("accepts", "cat >/dev/null; cat <&1 >/dev/null", 0, ""),
         (
             "refuses",
             "exit 31",
@@ -107,6 +107,17 @@ fn qmailqueue_is_obeyed_and_its_codes_are_told() {
         }
         assert_eq!(home.files(), 0, "{name}");
     }
+}
+
+#[test]
+fn a_queue_program_that_says_yes_unread_is_not_believed() {
+    let home = Home::new();
+    let program = home.script("filter", "exit 0");
+    // More than a pipe holds, so that it cannot go unnoticed.
+    let message = vec![b'x'; 4 << 20];
+    let run = forwarding(&home).env("QMAILQUEUE", &program).input(message);
+    let want = ended(111, "forward: fatal: qq read error (#4.3.0)\n");
+    assert_eq!(run.end(), want);
 }
 
 #[test]

@@ -1,8 +1,10 @@
 //! A home of its own for each test, and programs that run in it.
 
 use mta_core::ports::spool::MessageId;
+use mta_core::rewrite::{Channel, Routed};
 use mta_store::files::{Files, RealFiles};
-use mta_store::queue::Queue;
+use mta_store::log::Log;
+use mta_store::queue::{Origin, Queue};
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
@@ -61,6 +63,26 @@ impl Home {
         let read = |path: PathBuf| RealFiles::new().read(&path, 1 << 30).unwrap();
         let one = |id: MessageId| (read(queue.layout().todo(id)), read(queue.layout().mess(id)));
         queue.todo().unwrap().into_iter().map(one).collect()
+    }
+
+    /// Gives the queue a log, as `mtad` has one in new homes, with one message in it.
+    pub(crate) fn log_with_a_message(&self) -> Log<RealFiles> {
+        let (log, _) = Log::open(Arc::new(RealFiles::new()), self.at("queue/log")).unwrap();
+        let mut draft = log.begin(Origin { pid: 1, uid: 2 });
+        draft.write(b"Subject: x\n\n").unwrap();
+        let to = mta_core::Address::new(*b"box@mx.example.org").unwrap();
+        let envelope = mta_core::Envelope {
+            recipients: vec![to.into()],
+            ..mta_core::Envelope::default()
+        };
+        let mut route = |to: &mta_core::Address| Routed {
+            channel: Channel::Local,
+            address: to.clone(),
+        };
+        draft
+            .commit(&envelope, mta_core::Unix(1), &mut route)
+            .unwrap();
+        log
     }
 
     /// How many files lie in mess/, intd/, todo/ and pid/.

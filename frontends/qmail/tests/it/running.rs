@@ -108,11 +108,17 @@ impl Installed {
     }
 
     pub(crate) fn start_with(&self, arguments: &[&str]) -> Running<'_> {
+        self.start_in(&[], arguments)
+    }
+
+    /// Starts it with these variables besides.
+    pub(crate) fn start_in(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Running<'_> {
         self.give();
         let log = self.home.at("log");
         let out = fs::OpenOptions::new().create(true).append(true).open(&log);
         let mut command = self.program("qmail-start");
-        command.args(arguments).stdout(out.unwrap());
+        command.args(arguments).envs(variables.iter().copied());
+        command.stdout(out.unwrap());
         Running {
             installed: self,
             child: command.spawn().unwrap(),

@@ -183,6 +183,36 @@ fn qread_tells_of_trouble_and_goes_on() {
 }
 
 #[test]
+fn qread_and_qstat_say_that_they_do_not_show_the_log_of_mtad() {
+    let home = Home::new();
+    let log = home.log_with_a_message();
+    let dir = home.at("queue/log").display().to_string();
+    for (program, out) in [
+        ("qmail-qread", ""),
+        (
+            "qmail-qstat",
+            "messages in queue: 0\nmessages in queue but not yet preprocessed: 0\n",
+        ),
+    ] {
+        let got = home.run(program).end();
+        assert_eq!((got.code, got.out.as_str()), (0, out), "{program}");
+        let want = format!(
+            "{program}: warning: not shown: 1 in {dir}, where mtad keeps messages; mtad queue list shows them\n"
+        );
+        assert_eq!(got.err, want);
+    }
+    log.remove(mta_core::ports::spool::MessageId(1)).unwrap();
+    drop(log);
+    for program in ["qmail-qread", "qmail-qstat"] {
+        assert_eq!(
+            home.run(program).end().err,
+            "",
+            "{program}: nothing is left"
+        );
+    }
+}
+
+#[test]
 fn reading_a_queue_makes_nothing_in_it() {
     let home = Home::new();
     std::fs::remove_dir(home.at("queue/params")).unwrap();

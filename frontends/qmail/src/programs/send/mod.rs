@@ -20,6 +20,7 @@ mod wake;
 use crate::controls;
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::log_spool;
 use crate::spawner::environment;
 use applet::Exit;
 use cleaner::CleanLink;
@@ -108,9 +109,9 @@ fn start<'a>(
     io: &'a mut Io<'_>,
     log: &mut Log,
     pipes: std::io::Result<Pipes>,
-) -> Result<(Started<'a>, Vec<Recovered>), &'static str> {
+) -> Result<(Started<'a>, Vec<Recovered>), String> {
     if !io.home.is_dir() {
-        return Err("unable to switch to home directory");
+        return Err("unable to switch to home directory".into());
     }
     let controls = controls::load(io, CONTROLS).map_err(|_| "unable to read controls")?;
     io.environment = environment(io);
@@ -121,6 +122,12 @@ fn start<'a>(
         QueueError::Busy => "qmail-send is already running",
         _ => "unable to open mutex",
     })?;
+    // Nothing changes there while the mutex is ours.
+    match log_spool::messages(io) {
+        Ok(0) => {}
+        Ok(count) => return Err(stranded(count)),
+        Err(error) => return Err(format!("unable to read the log of mtad: {error}")),
+    }
     let no_fire = |_| "hath the daemon spawn no fire?";
     let Pipes { mut links, cleaner } = pipes.map_err(no_fire)?;
     for channel in Channel::ALL {
@@ -138,6 +145,13 @@ fn start<'a>(
     };
     let started = Started { _lock: lock, parts };
     Ok((started, standing))
+}
+
+/// Says why nothing is done beside messages that would wait here for ever.
+fn stranded(count: usize) -> String {
+    format!(
+        "queue/log holds messages ({count}) that only mtad delivers; run mtad until they are gone"
+    )
 }
 
 /// Finds what stands in the queue. Where one account does everything, what is broken is put aside

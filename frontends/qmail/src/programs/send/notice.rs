@@ -32,11 +32,18 @@ pub(super) struct About {
 }
 
 impl Writer<'_> {
+    fn settings(&self) -> Settings {
+        Settings {
+            zone: self.io.dates().stamp(self.now).zone,
+            ..Settings::from(self.controls)
+        }
+    }
+
     /// Queues the bounce and returns the number of the process that did.
     pub(super) fn bounce(&self, about: &About) -> Result<u32, String> {
         let failures = self.queue.bounce(about.id).map_err(said)?;
         let failures = failures.unwrap_or_default();
-        let settings = Settings::from(self.controls);
+        let settings = self.settings();
         self.send(about, |original, unique| {
             let original = Original {
                 failures: &failures,
@@ -53,7 +60,7 @@ impl Writer<'_> {
         notices: &[Notice],
         until: Unix,
     ) -> Result<u32, String> {
-        let settings = Settings::from(self.controls);
+        let settings = self.settings();
         let routing = &self.controls.routing;
         self.send(about, |original, unique| {
             let when = (self.now, unique);
