@@ -40,6 +40,7 @@ pub mod setup;
 pub mod signals;
 pub mod smtp_service;
 mod spools;
+mod stand;
 pub mod stop;
 pub mod tls;
 pub mod watch;

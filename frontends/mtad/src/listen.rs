@@ -201,6 +201,12 @@ impl Gate {
         })
     }
 
+    fn leave(&self, client: IpAddr) {
+        let mut inside = self.inside.lock().unwrap_or_else(PoisonError::into_inner);
+        inside.leave(Place::address(client));
+        inside.leave(Place::network(client));
+    }
+
     /// Waits until nobody is inside.
     pub async fn emptied(&self) {
         loop {
@@ -247,6 +253,17 @@ impl Pass {
         Ok(())
     }
 
+    /// Counts the session as one of another client instead.
+    ///
+    /// # Errors
+    /// Fails where that client or its network has too many; then it counts for nobody.
+    pub fn transfer(&mut self, client: IpAddr) -> Result<(), Refused> {
+        if let Some(before) = self.client.take() {
+            self.gate.leave(before);
+        }
+        self.admit(client)
+    }
+
     /// The address of ours that the client connected to.
     #[must_use]
     pub fn local(&self, stream: &TcpStream) -> Option<SocketAddr> {
@@ -268,16 +285,15 @@ impl Pass {
 
 impl Drop for Pass {
     fn drop(&mut self) {
+        if let Some(client) = self.client {
+            self.gate.leave(client);
+        }
         let mut inside = self
             .gate
             .inside
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         inside.total = inside.total.saturating_sub(1);
-        if let Some(client) = self.client {
-            inside.leave(Place::address(client));
-            inside.leave(Place::network(client));
-        }
         if inside.total == 0 {
             self.gate.empty.notify_waiters();
         }

@@ -55,6 +55,7 @@ fn connection(
         },
         peer,
         local: pass.local(stream),
+        name: None,
         variables: shared.variables(peer.ip()),
     }
 }

@@ -156,6 +156,9 @@ impl Server {
         if let Some(most) = variables.databytes {
             Arc::make_mut(&mut config).limits.message_size = most;
         }
+        if self.config.proxy.may_xclient(client) {
+            Arc::make_mut(&mut config).xclient = true;
+        }
         config
     }
 

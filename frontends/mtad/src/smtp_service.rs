@@ -2,17 +2,19 @@
 
 use crate::door::{Door, Stage, Why};
 use crate::intake::{Connection, Intake};
-use crate::listen::{Entry, Pass};
+use crate::listen::{Entry, Pass, Refused};
 use crate::server::Server as Shared;
+use crate::stand::Stand;
 use crate::stop::{Phase, Stop};
 use driver::{Clock, Closed, Link};
 use mta_core::Address;
 use mta_core::abuse::Tarpit;
 use mta_core::envelope::RcptParams;
-use mta_core::log::{self, Session as Named};
+use mta_core::log::{self, Filtered, Session as Named};
 use mta_core::ports::authenticator::Service;
-use mta_proto::smtp::server::{AbortReason, AuthVerdict, Event, LineEnds, Server, Verdict};
-use mta_proto::smtp::{Enhanced, Reply};
+use mta_proto::Ticket;
+use mta_proto::smtp::server::{self, AbortReason, AuthVerdict, Event, LineEnds, Server, Verdict};
+use mta_proto::smtp::{Enhanced, Reply, Xclient};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tokio::net::TcpStream;
@@ -54,6 +56,7 @@ pub async fn serve(
         },
         peer,
         local: pass.local(&stream),
+        name: None,
         variables: shared.variables(peer.ip()),
     };
     let named = connection.session;
@@ -81,6 +84,7 @@ pub async fn serve(
         door,
         role,
         tarpit,
+        pass,
         extended: false,
         end: None,
     };
@@ -88,7 +92,7 @@ pub async fn serve(
     session.link.machine().offer_auth(offer);
     let mut cut = stop.clone();
     tokio::select! {
-        () = session.run(&mut stop, pass.entry()) => {}
+        () = session.run(&mut stop) => {}
         () = cut.reached(Phase::Cut) => session.cut().await,
     }
     let reason = match session.end {
@@ -110,6 +114,7 @@ struct Session {
     door: Door,
     role: Role,
     tarpit: Tarpit,
+    pass: Pass,
     /// The client said EHLO.
     extended: bool,
     /// Why, where the machine does not know.
@@ -117,8 +122,8 @@ struct Session {
 }
 
 impl Session {
-    async fn run(&mut self, stop: &mut Stop, entry: Entry) {
-        if entry == Entry::Tls {
+    async fn run(&mut self, stop: &mut Stop) {
+        if self.pass.entry() == Entry::Tls {
             match self.link.start_tls().await {
                 Ok(()) => self.tell_tls(),
                 Err(closed) => return self.ended(&closed),
@@ -188,6 +193,7 @@ impl Session {
             event @ (Event::Auth { .. } | Event::AuthResponse { .. } | Event::AuthCancelled) => {
                 self.login(event).await?;
             }
+            Event::Xclient { client, ticket } => self.xclient(&client, ticket),
             Event::Mail {
                 from,
                 params,
@@ -228,6 +234,45 @@ impl Session {
             }
             _ => {}
         }
+        Ok(())
+    }
+
+    fn xclient(&mut self, told: &Xclient, ticket: Ticket<server::Stand>) {
+        let stood = self.stand_for(told);
+        self.link.machine().answer(ticket, verdict_of(stood));
+    }
+
+    /// Serves another client from now on, for whom the peer speaks.
+    fn stand_for(&mut self, told: &Xclient) -> Result<(), Reply> {
+        let Self { link, intake, .. } = self;
+        let front = intake.peer();
+        let stand = Stand::of(told, front, intake.local())?;
+        let ip = stand.peer.ip();
+        let server = Arc::clone(intake.server());
+        let counted = server.count_connection(ip).map_err(Refused::from);
+        let entered = counted.and_then(|()| self.pass.transfer(ip));
+        entered.map_err(|refused| full(intake.session(), &refused))?;
+        let named = intake.session();
+        tracing::info!("{named}: {front} speaks for {}", stand.peer);
+        intake.stand_for(stand.peer, stand.local, stand.name);
+        if let Some(hello) = stand.hello {
+            intake.hello(&hello);
+        }
+        if let Some(login) = stand.login {
+            tracing::info!(
+                "{named}: login {} told by {front}",
+                Filtered(login.as_bytes())
+            );
+            intake.authenticated(login);
+        }
+        self.extended = stand.extended;
+        self.tarpit = server.tarpit(ip, &server.variables(ip));
+        self.door = Door::new(server, named, ip, Service::Smtp);
+        if let Some(facts) = link.tls() {
+            self.door.encrypted(facts);
+        }
+        let offer = self.door.offer();
+        link.machine().offer_auth(offer);
         Ok(())
     }
 
@@ -367,6 +412,16 @@ async fn submitted(
 }
 
 const ACCEPT: Verdict = Verdict::Accept;
+
+/// No place for the client that somebody speaks for.
+fn full(session: Named, refused: &Refused) -> Reply {
+    tracing::warn!("{session}: refused: {refused}");
+    Reply::new(421, format!("{}; try again later", refused.reason)).with(Enhanced::new(7, 0))
+}
+
+fn verdict_of(judged: Result<(), Reply>) -> Verdict {
+    judged.map_or_else(Verdict::Reply, |()| ACCEPT)
+}
 
 /// The words for the end of a session.
 const fn end_words(reason: Option<AbortReason>) -> &'static str {

@@ -9,5 +9,7 @@ pub mod reply;
 pub mod reply_parser;
 pub mod server;
 mod unstuff;
+mod xclient;
 
 pub use reply::{Enhanced, Reply};
+pub use xclient::{Spoken, Told, Xclient};

@@ -5,9 +5,9 @@
 use mta_core::Mono;
 use mta_proto::smtp::server::{
     AbortReason, Commit, Config, DataStart, Event, Greeting, Hello, LineEnds, Mail, Newline, Rcpt,
-    Server, Verdict,
+    Server, Stand, Verdict,
 };
-use mta_proto::smtp::{Enhanced, Reply};
+use mta_proto::smtp::{Enhanced, Reply, Told};
 use mta_proto::{Action, Machine, Ticket};
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -17,6 +17,7 @@ use std::sync::Arc;
 pub(crate) enum Seen {
     Connected,
     Hello(Vec<u8>, bool),
+    Xclient(String),
     Mail(Vec<u8>, String),
     Rcpt(Vec<u8>, String),
     Data,
@@ -98,6 +99,7 @@ pub(crate) enum Answering {
 enum Asked {
     Greeting(Ticket<Greeting>),
     Hello(Ticket<Hello>),
+    Stand(Ticket<Stand>),
     Mail(Ticket<Mail>),
     Rcpt(Ticket<Rcpt>),
     Data(Ticket<DataStart>),
@@ -236,6 +238,7 @@ impl Session {
         match asked {
             Asked::Greeting(ticket) => server.answer(ticket, verdict),
             Asked::Hello(ticket) => server.answer(ticket, verdict),
+            Asked::Stand(ticket) => server.answer(ticket, verdict),
             Asked::Rcpt(ticket) => server.answer(ticket, verdict),
             Asked::Commit(ticket) => server.answer(ticket, verdict),
             Asked::Mail(ticket) => {
@@ -292,6 +295,12 @@ impl Session {
                     Seen::Hello(name.to_vec(), extended),
                     Some(Asked::Hello(ticket)),
                 )
+            }
+            Event::Xclient { client, ticket } => {
+                assert!(self.config.xclient, "only where it is offered");
+                assert!(!self.in_transaction, "a message has one client");
+                let told = format!("{:?} {:?}", client.addr, client.helo);
+                (Seen::Xclient(told), Some(Asked::Stand(ticket)))
             }
             Event::Mail {
                 from,
@@ -373,6 +382,7 @@ pub(crate) fn verdict(event: &Event, sender: &[u8]) -> Verdict {
     };
     match event {
         Event::Hello { name, .. } if name == "refused" => refuse(550, 7, 1),
+        Event::Xclient { client, .. } if client.login != Told::Unsaid => refuse(550, 7, 0),
         Event::Mail { from, .. } if from.local() == b"spammer" => refuse(550, 7, 1),
         Event::Rcpt { to, .. } => match to.local() {
             b"nobody" => refuse(550, 1, 1),
@@ -445,6 +455,7 @@ pub(crate) fn fuzz(data: &[u8]) {
         config.limits.output_high_water = 64;
     }
     config.dsn = bit(5);
+    config.xclient = bit(5);
     config.smtputf8 = bit(6);
     config.limits.errors = if bit(7) { 0 } else { 5 };
     config.limits.recipients = 3;

@@ -122,6 +122,7 @@ fn describe(seen: &Seen) -> String {
             let verb = if *extended { "ehlo" } else { "helo" };
             format!("{verb} {}", name.escape_ascii())
         }
+        Seen::Xclient(told) => format!("xclient {told}"),
         Seen::Mail(from, _) => format!("mail <{}>", String::from_utf8_lossy(from)),
         Seen::Rcpt(to, _) => format!("rcpt <{}>", String::from_utf8_lossy(to)),
         Seen::Data => "data".to_owned(),

@@ -30,6 +30,10 @@ impl Config {
             let said = "from: expected the addresses of proxies, found those of everybody";
             return Some(("from", said.to_owned()));
         }
+        if hold_everything(&self.proxy.xclient_from) {
+            let said = "xclient_from: expected the addresses of hosts in front of this one, found those of everybody";
+            return Some(("xclient_from", said.to_owned()));
+        }
         let low = self
             .floors()
             .into_iter()

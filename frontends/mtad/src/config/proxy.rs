@@ -1,4 +1,4 @@
-//! `[proxy]` of mtad.toml: which hosts speak for other clients (PROXY protocol).
+//! `[proxy]` of mtad.toml: which hosts speak for other clients (PROXY protocol, Postfix's XCLIENT_README).
 
 use super::Network;
 use serde::Deserialize;
@@ -19,6 +19,8 @@ pub struct Proxy {
     /// The networks of proxies that begin every connection with a header; they have to, and
     /// nobody else may.
     pub from: Vec<Network>,
+    /// The networks whose SMTP clients may say XCLIENT.
+    pub xclient_from: Vec<Network>,
 }
 
 impl Proxy {
@@ -26,5 +28,12 @@ impl Proxy {
     #[must_use]
     pub fn begins_with_header(&self, peer: IpAddr) -> bool {
         self.from.iter().any(|network| network.contains(peer))
+    }
+
+    /// Tells whether an SMTP client may say in whose place it speaks.
+    #[must_use]
+    pub fn may_xclient(&self, client: IpAddr) -> bool {
+        let mut networks = self.xclient_from.iter();
+        networks.any(|network| network.contains(client))
     }
 }

@@ -1,6 +1,7 @@
 //! One client's connection as the intake knows it, and as a queue program sees it (tcp-environ(5)).
 
 use crate::server::Server;
+use bytes::Bytes;
 use mta_core::log::Session;
 use mta_core::policy::{Relay, Variables};
 use std::ffi::OsString;
@@ -14,6 +15,8 @@ pub(crate) struct Connection {
     pub(crate) session: Session,
     pub(crate) peer: SocketAddr,
     pub(crate) local: Option<SocketAddr>,
+    /// The client's name in the DNS, where somebody looked it up.
+    pub(crate) name: Option<Bytes>,
     /// What is set for this client.
     pub(crate) variables: Variables,
 }
@@ -31,6 +34,9 @@ impl Connection {
             ("TCPREMOTEIP", ip(self.peer)),
             ("TCPREMOTEPORT", self.peer.port().to_string().into()),
         ];
+        if let Some(name) = &self.name {
+            set.push(("TCPREMOTEHOST", OsString::from_vec(name.to_vec())));
+        }
         if let Some(local) = self.local {
             set.push(("TCPLOCALIP", ip(local)));
             set.push(("TCPLOCALPORT", local.port().to_string().into()));

@@ -112,6 +112,26 @@ impl Intake {
         }
     }
 
+    /// Somebody else is the client from now on; nothing that was said before counts.
+    pub(crate) fn stand_for(
+        &mut self,
+        peer: SocketAddr,
+        local: Option<SocketAddr>,
+        name: Option<Bytes>,
+    ) {
+        self.hello = None;
+        self.account = None;
+        self.connection.peer = peer;
+        self.connection.local = local;
+        self.connection.name = name;
+        self.connection.variables = self.server.variables(peer.ip());
+    }
+
+    /// The address of ours that the client speaks to.
+    pub(crate) const fn local(&self) -> Option<SocketAddr> {
+        self.connection.local
+    }
+
     /// The client has shown whose it is, and may send to anywhere.
     pub(crate) fn authenticated(&mut self, account: String) {
         self.account = Some(account);
@@ -262,7 +282,7 @@ impl Intake {
             .account()
             .filter(|_| self.server.config().auth.name_account);
         let line = received::Smtp {
-            remote_host: None,
+            remote_host: self.connection.name.as_deref(),
             remote_ip: Some(ip.as_bytes()),
             remote_info: named.map(str::as_bytes),
             helo: self.hello.as_deref(),

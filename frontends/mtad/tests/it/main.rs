@@ -26,3 +26,4 @@ mod tls_check;
 mod tls_remote;
 mod vpopmail;
 mod why;
+mod xclient;

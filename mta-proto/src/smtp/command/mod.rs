@@ -8,6 +8,7 @@ mod path;
 mod rcpt_params;
 mod xtext;
 
+use super::xclient::{self, Xclient};
 use crate::sasl::Message;
 use bytes::Bytes;
 use mta_core::Address;
@@ -25,6 +26,7 @@ pub(crate) struct Offered {
     pub(crate) dsn: bool,
     pub(crate) starttls: bool,
     pub(crate) auth: bool,
+    pub(crate) xclient: bool,
 }
 
 /// A command that can be carried out, as far as its line tells.
@@ -58,6 +60,7 @@ pub(crate) enum Command {
         mechanism: Bytes,
         initial: Option<Message>,
     },
+    Xclient(Box<Xclient>),
 }
 
 /// What is wrong with a command line; always the peer's fault, and permanent.
@@ -112,12 +115,13 @@ pub(crate) fn parse(line: &[u8], offered: Offered) -> Result<Command, BadCommand
         b"QUIT" => bare(argument, Command::Quit, "syntax: QUIT"),
         b"STARTTLS" if offered.starttls => bare(argument, Command::StartTls, "syntax: STARTTLS"),
         b"AUTH" if offered.auth => auth::parse(argument),
+        b"XCLIENT" if offered.xclient => xclient::parse(argument),
         b"NOOP" => Ok(Command::Noop),
         b"HELP" => Ok(Command::Help),
         b"VRFY" if argument.is_empty() => Err(BadCommand::Argument("syntax: VRFY string")),
         b"VRFY" => Ok(Command::Vrfy),
         b"AUTH" | b"BDAT" | b"BURL" | b"ETRN" | b"EXPN" | b"SAML" | b"SEND" | b"SOML"
-        | b"STARTTLS" | b"TURN" | b"ATRN" => Err(BadCommand::Unimplemented),
+        | b"STARTTLS" | b"TURN" | b"ATRN" | b"XCLIENT" => Err(BadCommand::Unimplemented),
         _ => Err(BadCommand::Unknown),
     }
 }
@@ -153,6 +157,7 @@ mod tests {
         dsn: true,
         starttls: true,
         auth: true,
+        xclient: true,
     };
 
     #[test]
@@ -163,6 +168,7 @@ mod tests {
             dsn: false,
             starttls: false,
             auth: false,
+            xclient: false,
         };
         type Row = (
             &'static str,

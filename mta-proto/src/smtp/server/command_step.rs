@@ -5,8 +5,8 @@ use super::replies::{self, TlsPossible};
 use super::{AbortReason, Chunk, Event, Hail, LineEnds, Phase, Server, StartTls};
 use crate::Action;
 use crate::sasl::Offer;
-use crate::smtp::Reply;
 use crate::smtp::command::{self, BadCommand, Command, Offered};
+use crate::smtp::{Reply, Xclient};
 use bytes::{Buf, Bytes};
 use mta_core::abuse::Rate;
 use std::collections::VecDeque;
@@ -122,6 +122,7 @@ impl Server {
             dsn: self.config.dsn,
             starttls: self.config.starttls != StartTls::Off,
             auth: self.offer != Offer::None,
+            xclient: self.config.xclient,
         };
         command::parse(line, offered)
     }
@@ -197,6 +198,7 @@ impl Server {
             }
             Command::StartTls => self.start_tls(),
             Command::Auth { .. } => return self.auth(command),
+            Command::Xclient(client) => return self.xclient(client),
         }
         None
     }
@@ -209,6 +211,15 @@ impl Server {
             extended,
             ticket: self.ask(Kind::Hello(hail)),
         }
+    }
+
+    fn xclient(&mut self, client: Box<Xclient>) -> Option<Event> {
+        if self.transaction.is_some() {
+            self.refuse(&replies::XCLIENT_IN_TRANSACTION);
+            return None;
+        }
+        let ticket = self.ask(Kind::Xclient);
+        Some(Event::Xclient { client, ticket })
     }
 
     fn mail(&mut self, command: Command) -> Option<Event> {

@@ -30,6 +30,9 @@ pub struct Config {
     /// Whether STARTTLS is offered (RFC 3207). When its 220 has left, poll before reading on:
     /// bytes that are in the input by then were sent in the clear, and end the session.
     pub starttls: StartTls,
+    /// Whether XCLIENT is offered (Postfix's XCLIENT_README): only to hosts that are believed
+    /// whatever they say.
+    pub xclient: bool,
     /// The bounds of everything a peer can make grow.
     pub limits: Limits,
     /// How long a peer may be silent.
@@ -48,6 +51,7 @@ impl Config {
             chunking: true,
             dsn: false,
             starttls: StartTls::default(),
+            xclient: false,
             limits: Limits::default(),
             timeouts: Timeouts::default(),
         }

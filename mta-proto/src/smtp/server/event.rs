@@ -2,7 +2,7 @@
 
 use crate::Ticket;
 use crate::sasl::{AuthStep, Message};
-use crate::smtp::Reply;
+use crate::smtp::{Reply, Xclient};
 use bytes::Bytes;
 use mta_core::Address;
 use mta_core::envelope::{MailParams, RcptParams};
@@ -45,6 +45,15 @@ pub enum Event {
     },
     /// The exchange under way is over without an outcome: drop it.
     AuthCancelled,
+    /// XCLIENT: the peer speaks for somebody else from now on. [`Verdict::Accept`] greets that
+    /// client with 220: nothing said before counts, neither its name nor a login, unless it is
+    /// told here.
+    Xclient {
+        /// What the peer tells of it.
+        client: Box<Xclient>,
+        /// Asks whether that client is welcome.
+        ticket: Ticket<Stand>,
+    },
     /// MAIL: a transaction wants to begin.
     Mail {
         /// The reverse-path.
@@ -154,6 +163,11 @@ pub struct Greeting;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Hello;
 
+/// Asks about a client that somebody else speaks for.
+#[non_exhaustive]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stand;
+
 /// Asks about a reverse-path.
 #[non_exhaustive]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -186,4 +200,4 @@ mod sealed {
 macro_rules! questions {
     ($($kind:ty),*) => { $(impl sealed::Sealed for $kind {} impl Question for $kind {})* };
 }
-questions!(Greeting, Hello, Mail, Rcpt, DataStart, Commit);
+questions!(Greeting, Hello, Stand, Mail, Rcpt, DataStart, Commit);

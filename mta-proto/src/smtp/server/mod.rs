@@ -21,7 +21,7 @@ mod replies;
 pub use auth::AuthVerdict;
 pub use config::{Config, Limits, LineEnds, Newline, StartTls, Timeouts};
 pub use event::{
-    AbortReason, Commit, DataStart, Event, Greeting, Hello, Mail, Question, Rcpt, Verdict,
+    AbortReason, Commit, DataStart, Event, Greeting, Hello, Mail, Question, Rcpt, Stand, Verdict,
 };
 
 use crate::sasl::Offer;

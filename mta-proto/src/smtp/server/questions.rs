@@ -32,6 +32,7 @@ impl Slot {
 pub(super) enum Kind {
     Greeting,
     Hello(Hail),
+    Xclient,
     Mail { smtputf8: bool },
     Rcpt,
     Data,
@@ -90,6 +91,10 @@ impl Server {
                 self.hail = Some(hail);
                 return self.welcome(hail, own);
             }
+            Kind::Xclient => {
+                self.begin_anew();
+                replies::greeting(&self.config)
+            }
             Kind::Mail { smtputf8 } => {
                 self.transaction = Some(Transaction::new(smtputf8));
                 replies::MAIL_OK
@@ -120,6 +125,16 @@ impl Server {
             Kind::Auth => return,
         };
         self.reply(&own.unwrap_or(default));
+    }
+
+    /// As a new connection, but for TLS.
+    fn begin_anew(&mut self) {
+        self.hail = None;
+        self.login = Login::Nobody;
+        self.errors = 0;
+        self.failed_logins = 0;
+        self.unwelcome = false;
+        self.useful = self.now;
     }
 
     fn welcome(&mut self, hail: Hail, own: Option<Reply>) {

@@ -4,6 +4,7 @@ use super::config::Config;
 use super::event::AbortReason;
 use crate::sasl::Offer;
 use crate::smtp::command::BadCommand;
+use crate::smtp::xclient;
 use crate::smtp::{Enhanced, Reply};
 
 macro_rules! replies {
@@ -42,6 +43,7 @@ replies! {
     AUTHENTICATED = 235 (7, 0) "welcome";
     LOGGED_IN = 503 (5, 1) "you are logged in already";
     AUTH_IN_TRANSACTION = 503 (5, 1) "a transaction is open; log in before MAIL";
+    XCLIENT_IN_TRANSACTION = 503 (5, 1) "a transaction is open; XCLIENT comes before MAIL";
     EHLO_FIRST = 503 (5, 1) "EHLO first";
     TLS_FIRST = 538 (7, 11) "logins are encrypted here; send STARTTLS first";
     NO_SUCH_MECHANISM = 504 (5, 4) "that mechanism is not offered; see the reply to EHLO";
@@ -85,6 +87,10 @@ pub(super) fn ehlo(config: &Config, first: &str, tls_possible: TlsPossible, auth
     }
     if let Some(mechanisms) = auth.list() {
         text.push_str(&format!("\nAUTH {mechanisms}"));
+    }
+    if config.xclient {
+        text.push('\n');
+        text.push_str(xclient::OFFER);
     }
     text.push_str("\nHELP");
     Reply::new(250, text)

@@ -358,6 +358,58 @@ const NORMALISED: Transcript = Transcript {
     ",
 };
 
+const XCLIENT: Transcript = Transcript {
+    name: "a host in front speaks for its clients",
+    text: r#"
+        E: connected
+        S: 220 mx.example.org ESMTP
+        C: EHLO front.example
+        E: ehlo front.example
+        S: 250-mx.example.org
+        S: 250-PIPELINING
+        S: 250-8BITMIME
+        S: 250-ENHANCEDSTATUSCODES
+        S: 250-SIZE
+        S: 250-SMTPUTF8
+        S: 250-CHUNKING
+        S: 250-XCLIENT NAME ADDR PORT PROTO HELO LOGIN DESTADDR DESTPORT
+        S: 250 HELP
+        C: XCLIENT
+        S: 501 5.5.4 syntax: XCLIENT attribute=value..., the attributes as offered
+        C: XCLIENT ADDR=192.0.2.1 LOGIN=joe
+        E: xclient Is(192.0.2.1) Unsaid
+        S: 550 5.7.0 as you wished
+        C: XCLIENT ADDR=IPV6:2001:db8::1 PORT=40000 HELO=a+2Bb.example
+        E: xclient Is(2001:db8::1) Is(b"a+b.example")
+        S: 220 mx.example.org ESMTP
+        C: MAIL FROM:<a@client.example>
+        E: mail <a@client.example>
+        S: 250 2.1.0 ok
+        C: XCLIENT ADDR=192.0.2.2
+        S: 503 5.5.1 a transaction is open; XCLIENT comes before MAIL
+        C: RSET
+        E: abort Reset
+        S: 250 2.0.0 flushed
+        C: XCLIENT ADDR=192.0.2.2 HELO=[UNAVAILABLE]
+        E: xclient Is(192.0.2.2) Unavailable
+        S: 220 mx.example.org ESMTP
+        C: QUIT
+        S: 221 2.0.0 mx.example.org
+    "#,
+};
+
+const NO_XCLIENT: Transcript = Transcript {
+    name: "nobody else may speak for others",
+    text: "
+        E: connected
+        S: 220 mx.example.org ESMTP
+        C: XCLIENT ADDR=192.0.2.1
+        S: 502 5.5.1 unimplemented
+        C: QUIT
+        S: 221 2.0.0 mx.example.org
+    ",
+};
+
 fn table() -> Vec<(&'static Transcript, Arc<Config>)> {
     let limits = config(|config| {
         config.limits.message_size = 30;
@@ -371,6 +423,8 @@ fn table() -> Vec<(&'static Transcript, Arc<Config>)> {
     });
     vec![
         (&PLAIN, config(|_| {})),
+        (&XCLIENT, config(|config| config.xclient = true)),
+        (&NO_XCLIENT, config(|_| {})),
         (&ORDER, config(|_| {})),
         (&SMALL, config(|_| {})),
         (&REFUSALS, config(|_| {})),
