@@ -41,6 +41,8 @@ pub struct Settings {
     pub ip_alias_domains: bool,
     /// `domainquotas`: the limits of whole domains bind deliveries.
     pub domain_quotas: bool,
+    /// `onchange-script`: `etc/onchange` is told what the programs change.
+    pub onchange_script: bool,
     /// `logging`: which logins are logged.
     pub logging: Logging,
 }
@@ -68,6 +70,7 @@ impl Default for Settings {
             qmail_ext: false,
             ip_alias_domains: false,
             domain_quotas: false,
+            onchange_script: false,
             logging: Logging::Everything,
         }
     }
@@ -141,7 +144,7 @@ impl Settings {
             .collect())
     }
 
-    fn values(&self) -> [(&'static str, Option<String>); 9] {
+    fn values(&self) -> [(&'static str, Option<String>); 10] {
         let yes = |on: bool| Some(if on { "y" } else { "n" }.to_owned());
         let place = |path: &Option<PathBuf>| path.as_ref().map(|p| p.display().to_string());
         let logging = match self.logging {
@@ -161,6 +164,7 @@ impl Settings {
             ("qmail-ext", yes(self.qmail_ext)),
             ("ip-alias-domains", yes(self.ip_alias_domains)),
             ("domainquotas", yes(self.domain_quotas)),
+            ("onchange-script", yes(self.onchange_script)),
             ("logging", Some(logging.to_owned())),
         ]
     }
@@ -175,6 +179,7 @@ impl Settings {
             "qmail-ext" => self.qmail_ext = switch(value)?,
             "ip-alias-domains" => self.ip_alias_domains = switch(value)?,
             "domainquotas" => self.domain_quotas = switch(value)?,
+            "onchange-script" => self.onchange_script = switch(value)?,
             "logging" => {
                 self.logging = match value {
                     "n" => Logging::Nothing,
@@ -186,7 +191,7 @@ impl Settings {
             _ => {
                 return Err(
                     "roaming-users, relay-clear-minutes, tcpserver-file, tcprules-prog, clear-passwd, \
-                     qmail-ext, ip-alias-domains, domainquotas or logging",
+                     qmail-ext, ip-alias-domains, domainquotas, onchange-script or logging",
                 );
             }
         }

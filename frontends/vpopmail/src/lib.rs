@@ -12,6 +12,7 @@ mod address;
 mod code;
 mod failure;
 mod io;
+mod onchange;
 mod options;
 mod programs;
 mod reload;

@@ -5,9 +5,11 @@ mod vaddaliasdomain;
 mod vadddomain;
 mod vadduser;
 mod valias;
+mod vchangepw;
 mod vchkpw;
 mod vdeldomain;
 mod vdelivermail;
+mod vdeloldusers;
 mod vdeluser;
 mod vdominfo;
 mod vipmap;
@@ -15,6 +17,7 @@ mod vmkpasswd;
 mod vmoddomlimits;
 mod vmoduser;
 mod vpasswd;
+mod vpopbull;
 mod vsetuserquota;
 mod vuserinfo;
 
@@ -31,9 +34,11 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("vadddomain", vadddomain::run),
     ("vadduser", vadduser::run),
     ("valias", valias::run),
+    ("vchangepw", vchangepw::run),
     ("vchkpw", vchkpw::run),
     ("vdeldomain", vdeldomain::run),
     ("vdelivermail", vdelivermail::run),
+    ("vdeloldusers", vdeloldusers::run),
     ("vdeluser", vdeluser::run),
     ("vdominfo", vdominfo::run),
     ("vipmap", vipmap::run),
@@ -41,6 +46,7 @@ const PROGRAMS: &[(&str, Program)] = &[
     ("vmoddomlimits", vmoddomlimits::run),
     ("vmoduser", vmoduser::run),
     ("vpasswd", vpasswd::run),
+    ("vpopbull", vpopbull::run),
     ("vsetuserquota", vsetuserquota::run),
     ("vuserinfo", vuserinfo::run),
 ];

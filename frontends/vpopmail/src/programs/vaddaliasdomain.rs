@@ -3,6 +3,7 @@
 use crate::address;
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::onchange::{Change, tell};
 use crate::options::{Options, Usage};
 use crate::reload::reload;
 use applet::Exit;
@@ -48,5 +49,10 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     };
     accounts.add_alias_domain(&real, &alias)?;
     reload(&io.homes);
+    tell(
+        io,
+        &accounts,
+        &Change::AliasDomainCame(&alias, real.as_str()),
+    )?;
     Ok(Exit::OK)
 }

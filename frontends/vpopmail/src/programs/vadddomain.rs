@@ -3,6 +3,7 @@
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::onchange::{Change, tell};
 use crate::options::{Options, Usage, number};
 use crate::reload::reload;
 use crate::{address, secret};
@@ -56,6 +57,7 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     if !options.has(b'O') {
         reload(&io.homes);
     }
+    tell(io, &accounts, &Change::DomainCame(&name))?;
     password.show(io)?;
     Ok(Exit::OK)
 }

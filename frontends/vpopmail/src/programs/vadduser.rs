@@ -4,6 +4,7 @@ use super::vadddomain::{existing, quota};
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::onchange::{Change, tell};
 use crate::options::{Options, Usage, text};
 use crate::{address, secret};
 use applet::Exit;
@@ -50,7 +51,8 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     } else {
         secret::new(io, &mut options, &word.to_string_lossy())?
     };
-    let mut user = NewUser::new(address.name, password.crypt.clone()).clear(password.kept.clone());
+    let name = address.name;
+    let mut user = NewUser::new(name.clone(), password.crypt.clone()).clear(password.kept.clone());
     if let Some(gecos) = options.text(b'c')? {
         if gecos.len() > mta_auth::vpasswd::MAX_GECOS {
             return Err(Code::GecosTooLong.into());
@@ -61,6 +63,7 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
         user = user.quota(quota(text)?);
     }
     accounts.add_user(&address.domain, &user)?;
+    tell(io, &accounts, &Change::UserCame(&address.domain, &name))?;
     password.show(io)?;
     Ok(Exit::OK)
 }

@@ -3,6 +3,7 @@
 use crate::address;
 use crate::failure::Failure;
 use crate::io::{Accounts, Io};
+use crate::onchange::{Change, tell};
 use crate::options::{Options, Usage};
 use applet::Exit;
 use mta_auth::DomainName;
@@ -41,7 +42,7 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
         .find(|(letter, _)| *letter != b'v');
     match action.map(|(letter, value)| (*letter, value.as_deref())) {
         Some((b'n', _)) => names(io, &accounts, &word),
-        Some((b'd', _)) => delete(&accounts, &word),
+        Some((b'd', _)) => delete(io, &accounts, &word),
         Some((b'i', Some(line))) => insert(io, &accounts, (&word, line)),
         _ => select(io, &accounts, &word),
     }
@@ -112,6 +113,12 @@ fn insert(
         return Err(Failure::complaint(255, text));
     }
     added?;
+    let address = format!("{}@{}", name.as_str(), domain.name);
+    tell(
+        io,
+        accounts,
+        &Change::AliasCame(&address, &line.to_string_lossy()),
+    )?;
     // The alias is carried out before a mailbox is looked for.
     if accounts.find(name.as_str(), &domain.name)?.is_some() {
         let name = name.as_str();
@@ -125,8 +132,10 @@ fn insert(
 }
 
 /// What is not there is gone, too.
-fn delete(accounts: &Accounts, word: &OsStr) -> Result<Exit, Failure> {
-    let (name, (_, domain)) = one(accounts, word)?;
+fn delete(io: &mut Io<'_>, accounts: &Accounts, word: &OsStr) -> Result<Exit, Failure> {
+    let (name, (typed, domain)) = one(accounts, word)?;
+    let address = format!("{}@{typed}", name.as_str());
+    tell(io, accounts, &Change::AliasGoes(&address))?;
     accounts.set_alias(&domain, &name, &[])?;
     Ok(Exit::OK)
 }

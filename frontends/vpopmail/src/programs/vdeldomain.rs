@@ -3,6 +3,7 @@
 use crate::address;
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::onchange::{Change, tell};
 use crate::options::{Options, Usage};
 use crate::reload::reload;
 use applet::Exit;
@@ -41,6 +42,9 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
             writeln!(io.output, "{hint}")?;
             return Ok(Exit::OK);
         }
+    }
+    if accounts.domain(name.as_str())?.is_some() {
+        tell(io, &accounts, &Change::DomainGoes(&name))?;
     }
     accounts.remove_domain(&name)?;
     reload(&io.homes);

@@ -3,6 +3,7 @@
 use crate::address;
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::onchange::{Change, tell};
 use crate::options::{Options, Usage};
 use applet::Exit;
 
@@ -25,6 +26,14 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     if address.name.as_str() == "postmaster" {
         let text = "Error: Illegal username\npostmaster goes with its domain only";
         return Err(Failure::said(255, text));
+    }
+    let found = accounts.find(address.name.as_str(), address.domain.as_str())?;
+    if found.is_some() {
+        tell(
+            io,
+            &accounts,
+            &Change::UserGoes(&address.domain, &address.name),
+        )?;
     }
     accounts.remove_user(&address.domain, &address.name)?;
     Ok(Exit::OK)

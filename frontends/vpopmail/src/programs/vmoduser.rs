@@ -5,6 +5,7 @@ use crate::address::{self, Address};
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::io::{Accounts, Io, host};
+use crate::onchange::{Change, tell};
 use crate::options::{Options, Usage};
 use crate::secret::{Clear, New, hashed};
 use applet::Exit;
@@ -97,6 +98,11 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
             return Err(Failure::said(255, format_args!("no such user {address}")));
         }
         changes.make(io, &accounts, &address)?;
+        tell(
+            io,
+            &accounts,
+            &Change::UserChanged(&address.domain, &address.name),
+        )?;
     }
     Ok(Exit::OK)
 }

@@ -3,6 +3,7 @@
 use crate::code::Code;
 use crate::failure::Failure;
 use crate::io::Io;
+use crate::onchange::{Change, tell};
 use crate::options::{Options, Usage};
 use crate::{address, secret};
 use applet::Exit;
@@ -31,6 +32,11 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
     let password = secret::new(io, &mut options, &word.to_string_lossy())?;
     let passwords = (password.crypt.as_str(), password.kept.as_ref());
     accounts.set_passwords(&address.domain, &address.name, passwords)?;
+    tell(
+        io,
+        &accounts,
+        &Change::UserChanged(&address.domain, &address.name),
+    )?;
     password.show(io)?;
     Ok(Exit::OK)
 }

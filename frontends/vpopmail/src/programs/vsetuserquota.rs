@@ -4,6 +4,7 @@ use super::vadddomain::quota;
 use crate::address;
 use crate::failure::Failure;
 use crate::io::{Io, host};
+use crate::onchange::{Change, tell};
 use crate::options::{Options, Usage, text};
 use applet::Exit;
 
@@ -31,6 +32,11 @@ pub(super) fn run(io: &mut Io<'_>) -> Result<Exit, Failure> {
         address::real(&accounts, &address.domain)?;
         let set = (quota, io.unique(&host));
         accounts.set_quota(&address.domain, &address.name, set)?;
+        tell(
+            io,
+            &accounts,
+            &Change::UserChanged(&address.domain, &address.name),
+        )?;
     }
     Ok(Exit::OK)
 }

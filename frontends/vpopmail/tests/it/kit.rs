@@ -25,6 +25,8 @@ pub(crate) struct Home {
     dir: tempfile::TempDir,
     /// What is answered when a password is asked for.
     pub(crate) answers: Vec<&'static str>,
+    /// What standard input holds.
+    pub(crate) input: &'static str,
     pub(crate) environment: Vec<(&'static str, String)>,
     pub(crate) now: u64,
 }
@@ -43,6 +45,7 @@ impl Home {
         Self {
             dir,
             answers: Vec::new(),
+            input: "",
             environment: Vec::new(),
             now: 1_700_000_000,
         }
@@ -107,6 +110,7 @@ impl Home {
                 vpopmail: self.path().to_path_buf(),
                 qmail: self.path().to_path_buf(),
             },
+            input: Box::new(self.input.as_bytes()),
             output: Box::new(&mut output),
             errors: Box::new(&mut errors),
             secret: Box::new(move |_| {

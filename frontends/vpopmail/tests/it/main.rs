@@ -9,6 +9,8 @@ mod domains;
 #[cfg(test)]
 mod kit;
 #[cfg(test)]
+mod upkeep;
+#[cfg(test)]
 mod vchkpw;
 #[cfg(test)]
 mod vdelivermail;
