@@ -24,6 +24,7 @@ pub mod journal;
 pub mod listen;
 pub mod local;
 pub mod log;
+pub mod maildrops;
 mod orders;
 pub mod ownership;
 pub mod pop3_service;

@@ -2,6 +2,7 @@
 
 use crate::door::{Door, Stage, Why};
 use crate::listen::{Entry, Pass};
+use crate::maildrops::{self, Reader, View, Want};
 use crate::server::Server as Shared;
 use crate::stop::{Phase, Stop};
 use bytes::Bytes;
@@ -11,19 +12,14 @@ use mta_auth::maildir_quota::{MaildirQuota, usage_of};
 use mta_core::log::Session as Named;
 use mta_core::ports::authenticator::{Account, Login, Proof, Service};
 use mta_proto::Chunk;
-use mta_proto::pop3::{Admission, AuthAnswer, Code, Event, Listing, Refusal, Server};
-use mta_store::files::{OpenFile, RealFile, RealFiles};
-use mta_store::maildir::{self, Maildir};
+use mta_proto::pop3::{Admission, AuthAnswer, Code, Event, Refusal, Server};
+use mta_store::files::RealFiles;
+use mta_store::maildir;
 use std::collections::HashSet;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::net::TcpStream;
-
-/// Messages that one session lists; the others come into view when some are removed.
-const LISTED: usize = 100_000;
-/// Bytes of a message that are read at a time.
-const PIECE: usize = 16 * 1024;
 
 /// The Maildirs that a session has open: RFC 1939 §3 wants them locked.
 #[derive(Debug, Default)]
@@ -85,7 +81,7 @@ pub async fn serve(
         in_use,
         number,
         drop: None,
-        reading: None,
+        reader: Reader::default(),
         end: "quit".to_owned(),
     };
     drop(snapshot);
@@ -108,7 +104,7 @@ struct Session {
     timestamp: String,
     number: u64,
     drop: Option<Maildrop>,
-    reading: Option<Reading>,
+    reader: Reader,
     end: String,
 }
 
@@ -117,12 +113,6 @@ struct Maildrop {
     listing: Arc<maildir::Listing<RealFiles>>,
     path: PathBuf,
     _claim: Claim,
-}
-
-/// The message that is being sent.
-struct Reading {
-    file: Arc<RealFile>,
-    at: u64,
 }
 
 impl Session {
@@ -170,7 +160,7 @@ impl Session {
 
     async fn handle(&mut self, event: Event) -> Result<(), Closed> {
         if !matches!(event, Event::Need(_)) {
-            self.reading = None;
+            self.reader.close();
         }
         match event {
             event @ (Event::Login { .. }
@@ -282,19 +272,19 @@ impl Session {
 
     async fn list(&mut self, account: Account, claim: Claim) -> Result<Admission, Closed> {
         let pool = self.shared.pools.sessions.clone();
-        let path = account.maildir.clone();
+        let (path, listings) = (account.maildir.clone(), Arc::clone(&self.shared.listings));
         let listed = self
             .link
-            .while_waiting(pool.run(move || read_maildir(path)))
+            .while_waiting(pool.run(move || listings.list(path)))
             .await?;
         match listed.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-            Ok((listing, view)) => {
+            Ok(View { maildir, listing }) => {
                 self.drop = Some(Maildrop {
-                    listing: Arc::new(listing),
+                    listing: maildir,
                     path: account.maildir,
                     _claim: claim,
                 });
-                Ok(Admission::Accept(view))
+                Ok(Admission::Accept(listing))
             }
             Err(error) => {
                 let (number, path) = (self.number, account.maildir.display());
@@ -308,16 +298,17 @@ impl Session {
         let Some(maildrop) = &self.drop else {
             return Ok(Err(Refusal::NO_MESSAGE));
         };
+        let want = self.reader.turn(index as usize);
+        if want == Want::Nothing {
+            return Ok(Ok(()));
+        }
         let listing = Arc::clone(&maildrop.listing);
         let pool = self.shared.pools.sessions.clone();
-        let work = pool.run(move || listing.open(index as usize));
+        let work = pool.run(move || maildrops::open(&listing, index as usize, want));
         let opened = self.link.while_waiting(work).await?;
         match opened.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-            Ok(file) => {
-                self.reading = Some(Reading {
-                    file: Arc::new(file),
-                    at: 0,
-                });
+            Ok(read) => {
+                self.reader.take(read);
                 Ok(Ok(()))
             }
             Err(error) => {
@@ -332,24 +323,22 @@ impl Session {
     }
 
     async fn piece(&mut self) -> Result<Chunk, Closed> {
-        let Some(reading) = &mut self.reading else {
+        if !self.reader.is_open() {
             return Ok(Chunk::Failed);
+        }
+        let (file, at) = match self.reader.piece() {
+            Ok(piece) => return Ok(chunk(piece)),
+            Err(Some(place)) => place,
+            Err(None) => return Ok(Chunk::Failed),
         };
-        let (file, at) = (Arc::clone(&reading.file), reading.at);
         let pool = self.shared.pools.sessions.clone();
-        let work = pool.run(move || {
-            let mut piece = vec![0; PIECE];
-            let n = file.read_at(&mut piece, at)?;
-            piece.truncate(n);
-            Ok::<_, std::io::Error>(piece)
-        });
+        let work = pool.run(move || maildrops::piece(&file, at));
         let read = self.link.while_waiting(work).await?;
         Ok(
             match read.unwrap_or_else(|error| Err(std::io::Error::other(error))) {
-                Ok(piece) if piece.is_empty() => Chunk::End,
                 Ok(piece) => {
-                    reading.at += piece.len() as u64;
-                    Chunk::Bytes(Bytes::from(piece))
+                    self.reader.advance(piece.len());
+                    chunk(piece)
                 }
                 Err(error) => {
                     let number = self.number;
@@ -383,18 +372,13 @@ impl Session {
     }
 }
 
-/// Lists a Maildir as the store and as the protocol see it; blocks.
-fn read_maildir(path: PathBuf) -> std::io::Result<(maildir::Listing<RealFiles>, Listing)> {
-    let listing = Maildir::new(Arc::new(RealFiles::new()), path).list()?;
-    let mut view = Listing::new(LISTED);
-    for (index, message) in listing.messages().iter().enumerate() {
-        // A message that went away meanwhile keeps its place, so that numbers agree.
-        let size = listing.wire_size(index).unwrap_or(message.size);
-        if view.push(size, message.uid()).is_err() {
-            break;
-        }
+/// Nothing more is the end.
+fn chunk(piece: Vec<u8>) -> Chunk {
+    if piece.is_empty() {
+        Chunk::End
+    } else {
+        Chunk::Bytes(Bytes::from(piece))
     }
-    Ok((listing, view))
 }
 
 /// Removes messages, and takes them out of the Maildir's running sum.

@@ -9,6 +9,7 @@ use crate::journal::Journal;
 use crate::listen::{self, Bound, Entry, Gate, Service};
 use crate::local::{self, HomeDirectory, Local};
 use crate::log::Log;
+use crate::maildrops::Listings;
 use crate::pop3_service::InUse;
 use crate::privileges::{self, Privileges};
 use crate::proxied::Proxies;
@@ -306,6 +307,7 @@ fn assemble(
             Arc::clone(&roaming),
         )),
         throttle: Mutex::new(Throttle::new(throttle::Settings::default())),
+        listings: Arc::new(Listings::new(config.limits.pop3_remembered)),
         guard: Mutex::new(Guard::new(config.abuse.settings())),
         roaming,
         clock: Clock::start(),

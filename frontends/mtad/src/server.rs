@@ -5,6 +5,7 @@ use crate::accounts::Accounts;
 use crate::config::Config;
 use crate::home::Home;
 use crate::journal::Journal;
+use crate::maildrops::Listings;
 use crate::roaming::Roaming;
 use crate::stop::Stop;
 use crate::tls::Tls;
@@ -84,6 +85,8 @@ pub struct Server {
     pub accounts: Arc<Accounts>,
     /// Our addresses besides loopback.
     pub own_addresses: Vec<IpAddr>,
+    /// Maildirs as they were listed lately.
+    pub listings: Arc<Listings>,
     /// What happened to each message.
     pub journal: Journal,
     pub(crate) spool: Arc<dyn Spool>,

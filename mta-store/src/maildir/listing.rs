@@ -72,6 +72,19 @@ impl Message {
     }
 }
 
+/// By what one sees that messages came, went or were renamed: the directories and their times.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp([(u64, Unix, u32); 2]);
+
+impl Stamp {
+    /// Tells whether a change after this stamp was taken is sure to give another one: both times
+    /// are further back than any clock of a file system is coarse.
+    #[must_use]
+    pub fn is_settled(&self, now: Unix) -> bool {
+        self.0.iter().all(|(_, changed, _)| now - *changed > 2)
+    }
+}
+
 /// A snapshot of a Maildir, ordered by time and then by name.
 ///
 /// Deliveries and other readers go on meanwhile; a message that another reader moved to `cur` is
@@ -106,6 +119,19 @@ impl<F: Files> Maildir<F> {
             maildir: self.clone(),
             messages,
         })
+    }
+
+    /// Tells what the directories look like now; the same later means that a listing made after
+    /// the first look still holds, where that was settled ([`Stamp::is_settled`]).
+    ///
+    /// # Errors
+    /// Fails where a directory is missing or cannot be looked at.
+    pub fn stamp(&self) -> io::Result<Stamp> {
+        let look = |folder: Folder| {
+            let stat = self.files.stat(&self.path.join(folder.name()))?;
+            Ok::<_, io::Error>((stat.ino, stat.mtime, stat.mtime_nanos))
+        };
+        Ok(Stamp([look(Folder::New)?, look(Folder::Cur)?]))
     }
 
     fn scan(&self, folder: Folder, messages: &mut Vec<Message>) -> io::Result<()> {

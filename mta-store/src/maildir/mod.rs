@@ -13,7 +13,7 @@ mod source;
 mod wire_size;
 
 pub use deliver::{DeliverError, Delivered};
-pub use listing::{Folder, Listing, MAX_LISTED, Message};
+pub use listing::{Folder, Listing, MAX_LISTED, Message, Stamp};
 pub use name::{MAX_HOST, UniqueName, uid};
 pub use source::{FromFn, Source, from_fn};
 pub use wire_size::WireSize;

@@ -294,3 +294,35 @@ fn a_foreign_reader_sees_our_deliveries_and_we_see_its() {
     assert_eq!((theirs.count_new(), theirs.count_cur()), (0, 3));
     assert!(theirs.list_cur().all(|entry| entry.is_ok()));
 }
+
+#[test]
+fn whatever_comes_goes_or_moves_gives_another_stamp() {
+    let scratch = Scratch::new();
+    let path = scratch.0.join("Maildir");
+    let maildir = Maildir::new(Arc::new(RealFiles::new()), &path);
+    maildir.create(None).unwrap();
+    let aged = |folder: &str| {
+        let dir = std::fs::File::open(path.join(folder)).unwrap();
+        let time = std::time::SystemTime::UNIX_EPOCH + std::time::Duration::from_secs(1000);
+        dir.set_modified(time).unwrap();
+    };
+    let changes: [(&str, &dyn Fn()); 3] = [
+        ("delivered", &|| {
+            maildir.deliver(named(1), &[], b"a\n").unwrap();
+        }),
+        ("seen", &|| maildir.list().unwrap().mark_seen(&[0]).unwrap()),
+        ("removed", &|| maildir.list().unwrap().remove(0).unwrap()),
+    ];
+    for (name, change) in changes {
+        aged("new");
+        aged("cur");
+        let before = maildir.stamp().unwrap();
+        assert_eq!(maildir.stamp().unwrap(), before, "{name}");
+        let rows = [(1003, true), (1002, false), (5, false)];
+        for (now, settled) in rows {
+            assert_eq!(before.is_settled(Unix(now)), settled, "{name} at {now}");
+        }
+        change();
+        assert_ne!(maildir.stamp().unwrap(), before, "{name}");
+    }
+}

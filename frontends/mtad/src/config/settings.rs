@@ -132,6 +132,9 @@ pub struct Limits {
     pub errors: u32,
     /// Wrong passwords of one POP3 client before it is sent away.
     pub pop3_logins: u32,
+    /// Messages of Maildirs that are remembered from one POP3 session to the next, about 250 bytes
+    /// each; 0 remembers none.
+    pub pop3_remembered: usize,
     /// Recipients of one transaction with a remote host.
     pub remote_recipients: usize,
     /// Idle connections to remote hosts that are kept for the next message.
@@ -246,6 +249,7 @@ impl Default for Limits {
             input_buffer: 64 * 1024,
             errors: 20,
             pop3_logins: 3,
+            pop3_remembered: 200_000,
             remote_recipients: 100,
             remote_idle: 20,
             store_threads: 32,

@@ -6,6 +6,7 @@ mod bad_input;
 mod commands;
 mod delivery;
 mod dsn;
+mod fetching;
 mod kit;
 mod lifetime;
 mod local;
