@@ -1,15 +1,17 @@
 //! Looking one key up in a constant database without reading all of it (cdb(5)).
 
 use crate::files::OpenFile;
-use mta_core::cdb::hash;
+use mta_core::cdb::{Cdb, hash};
 use std::io;
 
 /// How many bytes of keys are compared at a time.
 const PIECE: usize = 512;
+/// Files up to this size are read in one go, which is quicker than to jump about in them.
+const SMALL: u64 = 8192;
 
 /// Returns the data of the first record with this key, if they are at most `limit` bytes.
 ///
-/// It reads some tens of bytes however large the file is. A damaged file gives an error or no
+/// Of a large file it reads some tens of bytes. A damaged file gives an error or no
 /// record, never a panic, and no more memory than `limit`.
 ///
 /// # Errors
@@ -31,11 +33,15 @@ const PIECE: usize = 512;
 /// # Ok::<(), std::io::Error>(())
 /// ```
 pub fn find(file: &impl OpenFile, key: &[u8], limit: usize) -> io::Result<Option<Vec<u8>>> {
+    let size = file.stat()?.size;
+    if size <= SMALL {
+        return find_in_small(file, size, key, limit);
+    }
     let wanted = hash(key);
     let (table, slots) = pair(file, u64::from(wanted & 255) * 8)?;
     let (table, slots) = (u64::from(table), u64::from(slots));
     // A table that ends behind the file is damage, and without this check a long walk.
-    if table + slots * 8 > file.stat()?.size {
+    if table + slots * 8 > size {
         return Err(damaged());
     }
     for probe in 0..slots {
@@ -62,6 +68,21 @@ pub fn find(file: &impl OpenFile, key: &[u8], limit: usize) -> io::Result<Option
     Ok(None)
 }
 
+fn find_in_small(
+    file: &impl OpenFile,
+    size: u64,
+    key: &[u8],
+    limit: usize,
+) -> io::Result<Option<Vec<u8>>> {
+    let mut bytes = vec![0; usize::try_from(size).unwrap_or_default()];
+    fill(file, &mut bytes, 0)?;
+    let cdb = Cdb::new(&bytes).map_err(|_| damaged())?;
+    match cdb.find(key).map_err(|_| damaged())? {
+        Some(data) if data.len() > limit => Err(damaged()),
+        found => Ok(found.map(<[u8]>::to_vec)),
+    }
+}
+
 fn same(file: &impl OpenFile, key: &[u8], mut at: u64) -> io::Result<bool> {
     let mut piece = [0; PIECE];
     for part in key.chunks(PIECE) {
@@ -76,10 +97,11 @@ fn same(file: &impl OpenFile, key: &[u8], mut at: u64) -> io::Result<bool> {
 }
 
 fn pair(file: &impl OpenFile, at: u64) -> io::Result<(u32, u32)> {
-    let (mut first, mut second) = ([0; 4], [0; 4]);
-    fill(file, &mut first, at)?;
-    fill(file, &mut second, at + 4)?;
-    Ok((u32::from_le_bytes(first), u32::from_le_bytes(second)))
+    let mut both = [0; 8];
+    fill(file, &mut both, at)?;
+    let both = u64::from_le_bytes(both);
+    let low = |n: u64| u32::try_from(n & u64::from(u32::MAX)).unwrap_or_default();
+    Ok((low(both), low(both >> 32)))
 }
 
 fn fill(file: &impl OpenFile, mut buf: &mut [u8], mut at: u64) -> io::Result<()> {
