@@ -36,6 +36,9 @@ fn defaults_are_qmails() {
         ("localiphost", &c.localiphost),
         ("smtpgreeting", &c.smtpgreeting),
         ("defaultdomain", &c.defaultdomain),
+        ("defaulthost", &c.defaulthost),
+        ("idhost", &c.idhost),
+        ("plusdomain", &c.plusdomain),
     ] {
         assert_eq!(value, b"mx.example", "{name}");
     }
@@ -47,6 +50,7 @@ fn defaults_are_qmails() {
         (c.timeoutconnect.as_secs(), c.timeoutremote.as_secs()),
         (60, 1200)
     );
+    assert_eq!(c.timeoutsmtpd.as_secs(), 1200);
     assert!(
         c.routing.locals.contains(b"MX.example"),
         "locals default to me"
@@ -66,6 +70,76 @@ fn every_name_is_asked_for_once() {
     let mut names = NAMES.map(str::to_owned).to_vec();
     names.sort();
     assert_eq!(asked, names);
+}
+
+#[test]
+fn every_file_changes_something() {
+    let known = ("me", "mx.example\n");
+    #[rustfmt::skip]
+    let rows = [
+        ("me", "other.example"), ("badhelo", "x"), ("badmailfrom", "x"), ("badmailfromnorelay", "x"),
+        ("badmailto", "x"), ("badmailtonorelay", "x"), ("bouncefrom", "x"), ("bouncehost", "x"),
+        ("concurrencylocal", "3"), ("concurrencyremote", "3"), ("databytes", "3"), ("defaultdomain", "x"),
+        ("defaulthost", "x"), ("doublebouncehost", "x"), ("doublebounceto", "x"), ("envnoathost", "x"),
+        ("helohost", "x"), ("idhost", "x"), ("localiphost", "x"), ("locals", "x"), ("percenthack", "x"),
+        ("plusdomain", "x"), ("qmqpservers", "192.0.2.1"), ("queuelifetime", "3"), ("rcpthosts", "x"),
+        ("smtpgreeting", "x"), ("smtproutes", "x:y"), ("timeoutconnect", "3"), ("timeoutremote", "3"),
+        ("timeoutsmtpd", "3"), ("virtualdomains", "x:y"),
+    ];
+    let shown = |files: &[(&str, &str)]| format!("{:?}", load(files).unwrap().controls);
+    for (file, text) in rows {
+        let changed = shown(&[(file, text), known]);
+        assert_ne!(changed, shown(&[known]), "{file}");
+    }
+    let unchecked: Vec<_> = NAMES
+        .into_iter()
+        .filter(|name| rows.iter().all(|(file, _)| file != name))
+        .collect();
+    assert_eq!(
+        unchecked,
+        ["morercpthosts", "morercpthosts.cdb"],
+        "the cdb has a test below, and its source is only compared with it"
+    );
+}
+
+#[test]
+fn lists_are_read_by_qmails_rules() {
+    #[rustfmt::skip]
+    let rows: [(&str, &str, &str, bool); 9] = [
+        ("case does not matter", "A.Example\n", "a.eXAMPLE", true),
+        ("blanks behind go", "a.example \t\n", "a.example", true),
+        ("blanks in front stay", " a.example\n", "a.example", false),
+        ("an empty line is passed over", "\n\na.example\n", "a.example", true),
+        ("# in front is a comment", "#a.example\n", "#a.example", false),
+        ("# behind a blank is none", " #a.example\n", " #a.example", true),
+        ("# behind a name is none", "a.example#\n", "a.example", false),
+        ("the last line may lack its end", "b.example\na.example", "a.example", true),
+        ("no suffixes in locals", ".example\n", "a.example", false),
+    ];
+    for (name, text, host, want) in rows {
+        let c = load(&[("me", "m"), ("locals", text)]).unwrap().controls;
+        assert_eq!(c.routing.locals.contains(host.as_bytes()), want, "{name}");
+    }
+    #[rustfmt::skip]
+    let rows = [
+        ("the last of two lines wins", "v.example:one\nV.example:two\n", "two-a@v.example"),
+        ("a line without a colon is no line", "v.example\n", "a@v.example"),
+        ("only the first colon parts", "v.example:one:two\n", "one:two-a@v.example"),
+        ("blanks behind go", "v.example:one \t\n", "one-a@v.example"),
+        ("# in front is a comment", "#v.example:one\n", "a@v.example"),
+        ("an empty prepend is an exception", ":all\nv.example:\n", "a@v.example"),
+        ("an empty key is for all the rest", ":all\n", "all-a@v.example"),
+    ];
+    for (name, text, want) in rows {
+        let files = [("me", "m"), ("virtualdomains", text)];
+        let routing = load(&files).unwrap().controls.routing;
+        let to = mta_core::Address::new(*b"a@v.example").unwrap();
+        assert_eq!(
+            routing.route(&to).address.as_bytes(),
+            want.as_bytes(),
+            "{name}"
+        );
+    }
 }
 
 #[test]

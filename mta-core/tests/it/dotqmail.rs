@@ -145,7 +145,10 @@ fn exit_codes_have_qmails_meanings() {
     #[rustfmt::skip]
     let rows = [
         (0, ProgramEnd::Next), (99, ProgramEnd::Stop), (100, ProgramEnd::Failed), (64, ProgramEnd::Failed),
-        (112, ProgramEnd::Failed), (111, ProgramEnd::Deferred), (75, ProgramEnd::Deferred), (-1, ProgramEnd::Deferred),
+        (65, ProgramEnd::Failed), (70, ProgramEnd::Failed), (76, ProgramEnd::Failed), (77, ProgramEnd::Failed),
+        (78, ProgramEnd::Failed), (112, ProgramEnd::Failed), (111, ProgramEnd::Deferred), (75, ProgramEnd::Deferred),
+        (1, ProgramEnd::Deferred), (71, ProgramEnd::Deferred), (74, ProgramEnd::Deferred), (113, ProgramEnd::Deferred),
+        (126, ProgramEnd::Deferred), (127, ProgramEnd::Deferred), (255, ProgramEnd::Deferred), (-1, ProgramEnd::Deferred),
     ];
     for (code, want) in rows {
         assert_eq!(ProgramEnd::from_code(code), want, "{code}");
