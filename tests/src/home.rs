@@ -193,6 +193,12 @@ pub fn qmail_binary() -> PathBuf {
     binary("qmail")
 }
 
+/// vpopmail's programs, one binary; built where it is not there yet.
+#[must_use]
+pub fn vpopmail_binary() -> PathBuf {
+    binary("vpopmail")
+}
+
 fn binary(name: &str) -> PathBuf {
     let exe = std::env::current_exe().unwrap();
     let dir = exe.parent().unwrap();

@@ -13,6 +13,7 @@ mod installation;
 mod logins;
 mod paths;
 mod pop3_clients;
+mod pop_before_smtp;
 mod power_loss;
 mod qmail_agreement;
 mod qmail_mixed;
