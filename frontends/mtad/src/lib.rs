@@ -43,6 +43,7 @@ pub mod smtp_service;
 mod spools;
 mod stand;
 pub mod stop;
+pub mod supervisor;
 pub mod tls;
 pub mod watch;
 

@@ -35,11 +35,7 @@ pub struct Bound {
 /// Names the address that cannot be bound.
 pub fn bind(service: &str, addresses: &[SocketAddr]) -> Result<Vec<Bound>, Failure> {
     let one = |&wanted: &SocketAddr| {
-        let bound = std::net::TcpListener::bind(wanted).and_then(|socket| {
-            socket.set_nonblocking(true)?;
-            let address = socket.local_addr()?;
-            Ok(Bound { address, socket })
-        });
+        let bound = std::net::TcpListener::bind(wanted).and_then(Bound::inherited);
         bound.map_err(|error| {
             Failure::temporary(format!(
                 "unable to listen for {service} on {wanted}: {error}"
@@ -50,6 +46,16 @@ pub fn bind(service: &str, addresses: &[SocketAddr]) -> Result<Vec<Bound>, Failu
 }
 
 impl Bound {
+    /// Takes a socket that somebody else has bound.
+    ///
+    /// # Errors
+    /// Fails where it has no address or cannot be made not to block.
+    pub fn inherited(socket: std::net::TcpListener) -> std::io::Result<Self> {
+        socket.set_nonblocking(true)?;
+        let address = socket.local_addr()?;
+        Ok(Self { address, socket })
+    }
+
     /// Hands the socket to the runtime.
     ///
     /// # Errors

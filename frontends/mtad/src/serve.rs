@@ -20,6 +20,7 @@ use crate::setup::{self, Remade};
 use crate::signals::Signals;
 use crate::smtp_service::Role;
 use crate::stop::{Phase, Stop, Stopper};
+use crate::supervisor::{self, Inherited, State};
 use crate::tls::{self, Tls};
 use crate::{Failure, pop3_service, qmail_service, smtp_service, spools, watch};
 use driver::{Budget, Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
@@ -30,7 +31,7 @@ use mta_store::files::RealFiles;
 use mta_store::queue::{Origin, Queue, QueueError};
 use mta_store::store::Store;
 use std::io::Write;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -59,15 +60,23 @@ struct Listeners {
 }
 
 impl Listeners {
-    fn bind(config: &Config) -> Result<Self, Failure> {
+    /// Binds what is configured, unless a supervisor has bound it.
+    fn bind(config: &Config, mut inherited: Inherited) -> Result<Self, Failure> {
+        let mut of = |service: &str, addresses: &[SocketAddr]| {
+            let bound = inherited.bound(service);
+            match bound.is_empty() {
+                false => Ok(bound),
+                true => listen::bind(service, addresses),
+            }
+        };
         Ok(Self {
-            smtp: listen::bind("smtp", &config.smtp)?,
-            pop3: listen::bind("pop3", &config.pop3)?,
-            smtps: listen::bind("smtps", &config.smtps)?,
-            submission: listen::bind("submission", &config.submission)?,
-            pop3s: listen::bind("pop3s", &config.pop3s)?,
-            qmtp: listen::bind("qmtp", &config.qmtp)?,
-            qmqp: listen::bind("qmqp", &config.qmqp)?,
+            smtp: of("smtp", &config.smtp)?,
+            pop3: of("pop3", &config.pop3)?,
+            smtps: of("smtps", &config.smtps)?,
+            submission: of("submission", &config.submission)?,
+            pop3s: of("pop3s", &config.pop3s)?,
+            qmtp: of("qmtp", &config.qmtp)?,
+            qmqp: of("qmqp", &config.qmqp)?,
         })
     }
 }
@@ -77,8 +86,9 @@ impl Listeners {
 /// # Errors
 /// Fails where it cannot start; once it runs it lives until it is told to stop.
 pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), Failure> {
-    let mut config = settings(&home, arguments)?;
-    let listeners = Listeners::bind(&config)?;
+    let inherited = Inherited::take()?;
+    let mut config = settings(&home, arguments, &inherited)?;
+    let listeners = Listeners::bind(&config, inherited)?;
     let privileges = privileges::drop_to_owner(home.root())?;
     let (snapshot, findings) = server::load(&home, &config, Tls::start(&home, &config)?)?;
     let remade = setup::remake_queue(&home)?;
@@ -124,7 +134,9 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
         tls::watch(&server, &tell);
         roaming::watch(&server);
         let gates = open(&server, listeners, out)?;
+        supervisor::keep_telling();
         signals.until_stopped(&server, &tell).await;
+        supervisor::tell(State::Stopping);
         finish(&server, &stopper, &gates, engine).await;
         Ok::<_, Failure>(())
     });
@@ -157,29 +169,24 @@ fn cannot_drain(error: &QueueError) -> Failure {
     Failure::temporary(format!("cannot start: {why}{error}"))
 }
 
-/// mtad.toml, and the command line over it.
-fn settings(home: &Home, arguments: &Serve) -> Result<Config, Failure> {
+/// mtad.toml, the command line over it, and over both the sockets that a supervisor has bound.
+fn settings(home: &Home, arguments: &Serve, inherited: &Inherited) -> Result<Config, Failure> {
     let mut config = Config::read(&home.config())?;
-    if !arguments.smtp.is_empty() {
-        config.smtp.clone_from(&arguments.smtp);
-    }
-    if !arguments.pop3.is_empty() {
-        config.pop3.clone_from(&arguments.pop3);
-    }
-    if !arguments.smtps.is_empty() {
-        config.smtps.clone_from(&arguments.smtps);
-    }
-    if !arguments.submission.is_empty() {
-        config.submission.clone_from(&arguments.submission);
-    }
-    if !arguments.pop3s.is_empty() {
-        config.pop3s.clone_from(&arguments.pop3s);
-    }
-    if !arguments.qmtp.is_empty() {
-        config.qmtp.clone_from(&arguments.qmtp);
-    }
-    if !arguments.qmqp.is_empty() {
-        config.qmqp.clone_from(&arguments.qmqp);
+    for (service, named, set) in [
+        ("smtp", &arguments.smtp, &mut config.smtp),
+        ("pop3", &arguments.pop3, &mut config.pop3),
+        ("smtps", &arguments.smtps, &mut config.smtps),
+        ("submission", &arguments.submission, &mut config.submission),
+        ("pop3s", &arguments.pop3s, &mut config.pop3s),
+        ("qmtp", &arguments.qmtp, &mut config.qmtp),
+        ("qmqp", &arguments.qmqp, &mut config.qmqp),
+    ] {
+        let given = inherited.addresses(service);
+        if !given.is_empty() {
+            *set = given;
+        } else if !named.is_empty() {
+            set.clone_from(named);
+        }
     }
     if let Some(program) = std::env::var_os("QMAILQUEUE") {
         let named = program.into_string().map_err(|program| {

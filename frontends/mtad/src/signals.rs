@@ -3,6 +3,7 @@
 use crate::Failure;
 use crate::engine::News;
 use crate::server::{self, Server};
+use crate::supervisor::{self, State};
 use std::sync::Arc;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc::UnboundedSender;
@@ -55,6 +56,7 @@ fn catch(kind: SignalKind) -> Result<Signal, Failure> {
 /// Puts control files and certificates as they are now in force; where they cannot be read the old
 /// ones stay.
 pub async fn reload(server: &Arc<Server>, tell: &UnboundedSender<News>) {
+    supervisor::tell(State::Reloading);
     let (home, config) = (server.home.clone(), server.config.clone());
     let tls = server.snapshot().tls.clone();
     let loaded = server
@@ -75,4 +77,5 @@ pub async fn reload(server: &Arc<Server>, tell: &UnboundedSender<News>) {
         Ok(Err(failure)) => tracing::error!("unable to reread controls: {failure}"),
         Err(error) => tracing::error!("unable to reread controls: {error}"),
     }
+    supervisor::tell(State::Ready);
 }

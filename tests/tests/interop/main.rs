@@ -22,6 +22,7 @@ mod relay;
 mod smtp_clients;
 mod tls_clients;
 mod tls_scan;
+mod units;
 
 /// The path of a tool, or the end of the test with the reason noted.
 #[macro_export]

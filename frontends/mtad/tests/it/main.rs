@@ -21,6 +21,7 @@ mod roaming;
 mod route;
 mod sessions;
 mod submission;
+mod supervisor;
 mod system;
 mod tls;
 mod tls_check;
