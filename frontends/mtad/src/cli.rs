@@ -48,7 +48,11 @@ pub enum Command {
         id: u64,
     },
     /// Judge the configuration: file, line and what was expected.
-    Check,
+    Check {
+        /// Ask no name server.
+        #[arg(long)]
+        no_dns: bool,
+    },
     /// One delivery as another account; the server run by root calls itself so.
     #[command(hide = true)]
     Deliver {

@@ -1,5 +1,8 @@
 //! `mtad check`: judges the configuration, naming file, line and what was expected.
 
+mod names;
+mod rules;
+mod secrets;
 mod tls;
 mod vpopmail;
 
@@ -35,7 +38,14 @@ struct Judge<'a> {
     errors: usize,
 }
 
-pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure> {
+/// Whether name servers are asked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Names {
+    Judged,
+    Alone,
+}
+
+pub(super) fn run(home: &Home, names: Names, out: &mut dyn Write) -> Result<ExitCode, Failure> {
     // It is the server that must be able to read all this, so look as the server does.
     let privileges = privileges::drop_to_owner(home.root())?;
     let mut judge = Judge {
@@ -72,11 +82,16 @@ pub(super) fn run(home: &Home, out: &mut dyn Write) -> Result<ExitCode, Failure>
     judge.vpopmail()?;
     let before = judge.errors;
     judge.users()?;
-    judge.domains(before)?;
+    judge.domains(before, config.as_ref())?;
+    judge.first_user()?;
+    judge.rules()?;
     judge.aliases()?;
     judge.queue()?;
     for said in instcheck::deviations(home.root()) {
         judge.error(&said)?;
+    }
+    if let (Names::Judged, Some(config), Some(controls)) = (names, &config, &controls) {
+        judge.names(config, controls)?;
     }
     let verdict = match (&controls, &config) {
         (Some(controls), Some(config)) => relay_verdict(controls, config),
@@ -225,7 +240,7 @@ impl Judge<'_> {
     }
 
     /// Each domain's account file, line by line; `before` is how many errors there were without users/.
-    fn domains(&mut self, before: usize) -> Result<(), Failure> {
+    fn domains(&mut self, before: usize, config: Option<&Config>) -> Result<(), Failure> {
         let listed = match accounts::of(self.home)?.domains() {
             Ok(listed) => listed,
             // users/assign was judged before, with its line.
@@ -242,23 +257,31 @@ impl Judge<'_> {
                     "{}: expected a readable file: {error}",
                     path.display()
                 ))?,
-                Ok(text) => self.vpasswd(&path, &text)?,
+                Ok(text) => self.vpasswd(&path, &text, config)?,
             }
+            self.account_files(&domain.dir)?;
             self.dot_qmail(&domain.dir.join(".qmail-default"))?;
         }
         Ok(())
     }
 
-    fn vpasswd(&mut self, path: &Path, text: &[u8]) -> Result<(), Failure> {
+    fn vpasswd(
+        &mut self,
+        path: &Path,
+        text: &[u8],
+        config: Option<&Config>,
+    ) -> Result<(), Failure> {
+        let mut entries = Vec::new();
         for (number, line) in (1..).zip(text.split(|&b| b == b'\n')) {
             if line.is_empty() {
                 continue;
             }
-            if let Err(error) = vpasswd::Entry::parse(line) {
-                self.error(&format!("{}:{number}: {error}", path.display()))?;
+            match vpasswd::Entry::parse(line) {
+                Ok(entry) => entries.push(entry),
+                Err(error) => self.error(&format!("{}:{number}: {error}", path.display()))?,
             }
         }
-        Ok(())
+        self.hashes(path, &entries, config)
     }
 
     fn dot_qmail(&mut self, path: &Path) -> Result<(), Failure> {

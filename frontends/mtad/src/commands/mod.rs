@@ -42,7 +42,13 @@ pub fn run(
         Command::Queue(what) => queue::run(&home.existing()?, what, out)?,
         Command::Route { address } => code = route::run(&home.existing()?, address, out)?,
         Command::Why { id } => why::run(&home.existing()?, *id, out)?,
-        Command::Check => code = check::run(&home.existing()?, out)?,
+        Command::Check { no_dns } => {
+            let names = match no_dns {
+                true => check::Names::Alone,
+                false => check::Names::Judged,
+            };
+            code = check::run(&home.existing()?, names, out)?;
+        }
         Command::Deliver { words } => as_user::run(home, words, out)?,
     }
     out.flush()?;

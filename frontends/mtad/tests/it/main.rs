@@ -3,6 +3,7 @@
 
 mod abuse;
 mod bad_input;
+mod check;
 mod commands;
 mod delivery;
 mod dsn;

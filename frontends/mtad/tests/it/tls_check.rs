@@ -72,7 +72,7 @@ fn certificates_are_judged_by_name_key_and_date() {
     ];
     for (name, pem, sound, said) in rows {
         home.control("servercert.pem", pem);
-        let judged = home.run(&["check"], "");
+        let judged = home.run(&["check", "--no-dns"], "");
         assert_eq!(judged.code == Some(0), sound, "{name}: {}", judged.out);
         let line = judged.out.lines().find(|line| line.contains(said));
         let line = line.unwrap_or_else(|| panic!("{name}: {}", judged.out));
@@ -87,10 +87,10 @@ fn certificates_are_judged_by_name_key_and_date() {
 fn a_missing_certificate_is_an_error_only_for_services_that_need_one() {
     let home = Home::new();
     fs::remove_file(home.path().join(PEM)).unwrap();
-    let out = home.run(&["check"], "").ok();
+    let out = home.run(&["check", "--no-dns"], "").ok();
     assert!(out.contains("STARTTLS and STLS are not offered"), "{out}");
     home.config("pop3s = [\"127.0.0.1:2995\"]\n");
-    let out = home.run(&["check"], "").out;
+    let out = home.run(&["check", "--no-dns"], "").out;
     assert!(
         out.contains("control/servercert.pem: expected a certificate for pop3s"),
         "{out}"
@@ -102,7 +102,7 @@ fn a_key_that_others_can_read_is_an_error() {
     let home = Home::new();
     for (mode, sound) in [(0o644, false), (0o640, true), (0o660, false), (0o600, true)] {
         fs::set_permissions(home.path().join(PEM), fs::Permissions::from_mode(mode)).unwrap();
-        let judged = home.run(&["check"], "");
+        let judged = home.run(&["check", "--no-dns"], "");
         assert_eq!(judged.code == Some(0), sound, "{mode:o}: {}", judged.out);
         let told = judged.out.contains("expected mode 0600 or 0640");
         assert_eq!(told, !sound, "{mode:o}: {}", judged.out);
@@ -120,7 +120,7 @@ fn services_are_judged_by_their_ports() {
         ("pop3s", 110),
     ] {
         home.config(&format!("{service} = [\"127.0.0.1:{port}\"]\n"));
-        let judged = home.run(&["check"], "");
+        let judged = home.run(&["check", "--no-dns"], "");
         let said = format!("mtad.toml: {service} 127.0.0.1:{port}: port {port} is for ");
         assert!(judged.out.contains(&said), "{}", judged.out);
         assert_eq!(judged.code, Some(100));

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr, UdpSocket};
 use std::sync::{Arc, Mutex};
 
 const A: u16 = 1;
+const PTR: u16 = 12;
 const MX: u16 = 15;
 
 #[derive(Clone)]
@@ -42,6 +43,13 @@ impl FakeDns {
 
     pub(crate) fn a(&self, name: &str, address: Ipv4Addr) {
         self.add(name, A, address.octets().to_vec());
+    }
+
+    /// The name of an address.
+    pub(crate) fn ptr(&self, address: Ipv4Addr, name: &str) {
+        let [a, b, c, d] = address.octets();
+        let owner = format!("{d}.{c}.{b}.{a}.in-addr.arpa");
+        self.add(&owner, PTR, wire_name(name));
     }
 
     /// An MX record; `.` as host is the null MX.
