@@ -1,11 +1,12 @@
-//! POP3 command lines and whole sessions: one answer each, the same for any split (RFC 1939 §3, RFC 2595 §4).
+//! POP3 command lines and whole sessions: one answer each, the same for any split (RFC 1939 §3, RFC 2595 §4, RFC 5034 §4).
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
 use mta_core::Mono;
 use mta_fuzz::{across_tls, bytes, pieces, split};
 use mta_proto::pop3::command::Command;
-use mta_proto::pop3::{Admission, Config, Event, Listing, Refusal, Server};
+use mta_proto::pop3::{Admission, AuthAnswer, Config, Event, Listing, Refusal, Server};
+use mta_proto::sasl::Offer;
 use mta_proto::{Action, Chunk, Machine};
 use std::sync::Arc;
 
@@ -14,6 +15,8 @@ use std::sync::Arc;
 fn run(input: &[&[u8]], secret: &[&[u8]]) -> Option<Vec<u8>> {
     let config = Config { stls: true, ..Config::default() };
     let mut server = Server::new(Arc::new(config), Mono::ZERO);
+    let offer = || Offer::mechanisms(["PLAIN", "X"]);
+    server.offer_auth(offer());
     let mut sent = Vec::new();
     let mut coming = input.iter().copied();
     let mut piece: &[u8] = &[];
@@ -33,16 +36,15 @@ fn run(input: &[&[u8]], secret: &[&[u8]]) -> Option<Vec<u8>> {
                 piece = &piece[taken..];
             }
             Action::Event(Event::Login { password, ticket, .. }) => {
-                if password.expose().len() % 2 == 0 {
-                    server.admit(ticket, Admission::Refuse(Refusal::AUTHORIZATION));
-                    continue;
-                }
-                let mut listing = Listing::new(10);
-                for uid in [&b"one"[..], b"two", b"\0three"] {
-                    listing.push(20, uid).unwrap();
-                }
-                server.admit(ticket, Admission::Accept(listing));
+                server.admit(ticket, admission(password.expose().len()));
             }
+            Action::Event(Event::Auth { initial, ticket, .. }) => {
+                server.answer_auth(ticket, step(initial.as_ref().map_or(b"", |message| message.expose())));
+            }
+            Action::Event(Event::AuthResponse { message, ticket }) => {
+                server.answer_auth(ticket, step(message.expose()));
+            }
+            Action::Event(Event::TlsStarted) => server.offer_auth(offer()),
             Action::Event(Event::Open { index, ticket, .. }) => {
                 given = 0;
                 let refuse = index == 2;
@@ -75,6 +77,26 @@ fn run(input: &[&[u8]], secret: &[&[u8]]) -> Option<Vec<u8>> {
         }
     }
     panic!("no end");
+}
+
+/// An odd number lets in.
+fn admission(length: usize) -> Admission {
+    if length.is_multiple_of(2) {
+        return Admission::Refuse(Refusal::AUTHORIZATION);
+    }
+    let mut listing = Listing::new(10);
+    for uid in [&b"one"[..], b"two", b"\0three"] {
+        listing.push(20, uid).unwrap();
+    }
+    Admission::Accept(listing)
+}
+
+/// A short message is challenged.
+fn step(message: &[u8]) -> AuthAnswer {
+    if message.len() < 3 {
+        return AuthAnswer::Challenge(message.to_vec());
+    }
+    AuthAnswer::Done(admission(message.len()))
 }
 
 fn drain(server: &mut Server, sent: &mut Vec<u8>) {

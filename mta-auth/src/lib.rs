@@ -5,6 +5,7 @@
 //! made durable, is [`Vpopmail`]. This crate speaks no protocol, reads no clock, no environment and
 //! no randomness; salts and times are arguments.
 
+pub mod checkpassword;
 pub mod dir_control;
 pub mod domain_name;
 pub mod domain_order;

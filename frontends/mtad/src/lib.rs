@@ -12,12 +12,14 @@
 mod abuse;
 pub mod accounts;
 pub mod bounce;
+pub mod checkpassword;
 pub mod cli;
 pub mod commands;
 pub mod config;
 mod door;
 pub mod engine;
 mod failure;
+mod group;
 pub mod home;
 mod intake;
 pub mod journal;

@@ -1,6 +1,7 @@
 //! `mtad serve`: from the command line to a running server and to its orderly end.
 
-use crate::accounts::{self, Logins};
+use crate::accounts::{self, Accounts, Logins};
+use crate::checkpassword::Checkpassword;
 use crate::cli::Serve;
 use crate::config::{Config, Dns, Limits};
 use crate::engine::{Engine, News, Parts};
@@ -24,9 +25,10 @@ use crate::supervisor::{self, Inherited, State};
 use crate::tls::{self, Tls};
 use crate::{Failure, pop3_service, qmail_service, smtp_service, spools, watch};
 use driver::{Budget, Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
-use mta_auth::throttle::{self, Throttle};
+use mta_auth::throttle::Throttle;
 use mta_core::abuse::Guard;
 use mta_core::control::Controls;
+use mta_core::ports::Authenticator;
 use mta_store::files::RealFiles;
 use mta_store::queue::{Origin, Queue, QueueError};
 use mta_store::store::Store;
@@ -298,6 +300,7 @@ fn assemble(
         .budget(config.limits.store_bytes)
         .build();
     let roaming = Roaming::new(&accounts, &snapshot, &config.testing);
+    let authenticator = authenticator(&home, &config, &snapshot, (&accounts, &pools, &roaming));
     let server = Server {
         own_addresses: delivery::remote::interface_addresses().map_err(|error| {
             Failure::temporary(format!("unable to figure out my IP addresses: {error}"))
@@ -307,13 +310,8 @@ fn assemble(
             Arc::clone(&local),
             pools.sessions.clone(),
         )),
-        authenticator: Arc::new(Logins::new(
-            Arc::clone(&accounts),
-            pools.logins.clone(),
-            config.auth.rehash.then(|| config.auth.recipe()),
-            Arc::clone(&roaming),
-        )),
-        throttle: Mutex::new(Throttle::new(throttle::Settings::default())),
+        authenticator,
+        throttle: Mutex::new(Throttle::new(config.auth.delays())),
         listings: Arc::new(Listings::new(config.limits.pop3_remembered)),
         guard: Mutex::new(Guard::new(config.abuse.settings())),
         roaming,
@@ -330,6 +328,29 @@ fn assemble(
         stop,
     };
     Ok((Arc::new(server), local))
+}
+
+/// A checkpassword program where the settings name one, else our own files.
+fn authenticator(
+    home: &Home,
+    config: &Config,
+    snapshot: &RwLock<Arc<server::Snapshot>>,
+    (accounts, pools, roaming): (&Arc<Accounts>, &Pools, &Arc<Roaming>),
+) -> Arc<dyn Authenticator> {
+    let me = match snapshot.read() {
+        Ok(snapshot) => String::from_utf8_lossy(&snapshot.controls.me).into_owned(),
+        Err(_) => String::new(),
+    };
+    let parts = (Arc::clone(accounts), pools.sessions.clone());
+    match Checkpassword::new(home, config, me, parts) {
+        Some(program) => Arc::new(program),
+        None => Arc::new(Logins::new(
+            Arc::clone(accounts),
+            pools.logins.clone(),
+            config.auth.rehash.then(|| config.auth.recipe()),
+            Arc::clone(roaming),
+        )),
+    }
 }
 
 fn remote(server: &Arc<Server>) -> Result<Arc<Remote>, Failure> {

@@ -11,7 +11,8 @@ impl<F: Files> Vpopmail<F> {
     /// # Errors
     /// Fails where the account files cannot be read.
     pub fn may_send_as(&self, account: &str, sender: &Address) -> Result<bool, AccountError> {
-        if sender.is_null() {
+        // Its own address even where it is no mailbox of a virtual domain.
+        if sender.is_null() || sender.as_bytes().eq_ignore_ascii_case(account.as_bytes()) {
             return Ok(true);
         }
         let own = account.rsplit_once('@');

@@ -1,6 +1,7 @@
 //! Tests of accounts and passwords in vpopmail's layout (vchkpw(8), vadddomain(8)).
 
 #[cfg(test)]
+mod checkpassword;
 mod dir_control;
 #[cfg(test)]
 mod limits;

@@ -7,6 +7,7 @@
 )]
 
 mod bad_input;
+mod checkpassword;
 mod crash;
 mod exhaustion;
 mod installation;

@@ -2,14 +2,21 @@
 
 use mta_auth::password::Recipe;
 use mta_auth::sasl::{self, Stored};
+use mta_auth::throttle;
 use serde::Deserialize;
+use std::time::Duration;
 
 /// Logins of SMTP and POP3.
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 #[non_exhaustive]
 pub struct Auth {
-    /// Whether AUTH is offered on connections in the clear.
+    /// The checkpassword program that checks logins in place of our own files, and its arguments;
+    /// empty for none. A name without `/` at its beginning is below the home.
+    pub program: Vec<String>,
+    /// How many such programs run at one time.
+    pub programs: usize,
+    /// Whether logins are taken on connections in the clear.
     pub without_tls: WithoutTls,
     /// Offer CRAM-MD5 and APOP: vpasswd holds clear passwords.
     pub clear_passwords: bool,
@@ -19,6 +26,18 @@ pub struct Auth {
     pub rehash: bool,
     /// Whether the Received line of a message names the account that sent it.
     pub name_account: bool,
+    /// Refused logins of an address that cost nothing.
+    pub failures_free: u32,
+    /// Refused logins of a network that cost nothing.
+    pub network_failures_free: u32,
+    /// Seconds that the next login waits; each further failure doubles them.
+    pub first_delay: u64,
+    /// No login waits longer, in seconds, but for those before it.
+    pub longest_delay: u64,
+    /// Seconds without a failure after which all is forgotten.
+    pub failures_forgotten: u64,
+    /// Addresses and networks that are remembered.
+    pub failures_remembered: usize,
 }
 
 /// Where AUTH is offered without TLS.
@@ -53,12 +72,21 @@ pub enum Scheme {
 
 impl Default for Auth {
     fn default() -> Self {
+        let delays = throttle::Settings::default();
         Self {
+            program: Vec::new(),
+            programs: 10,
             without_tls: WithoutTls::default(),
             clear_passwords: false,
             scheme: Scheme::default(),
             rehash: true,
             name_account: false,
+            failures_free: delays.free,
+            network_failures_free: delays.network_free,
+            first_delay: delays.first.as_secs(),
+            longest_delay: delays.longest.as_secs(),
+            failures_forgotten: delays.forgotten.as_secs(),
+            failures_remembered: delays.remembered,
         }
     }
 }
@@ -77,6 +105,17 @@ impl Auth {
         Stored {
             clear: self.clear_passwords || clear_passwd,
             scram: false,
+        }
+    }
+
+    pub(crate) const fn delays(&self) -> throttle::Settings {
+        throttle::Settings {
+            free: self.failures_free,
+            network_free: self.network_failures_free,
+            first: Duration::from_secs(self.first_delay),
+            longest: Duration::from_secs(self.longest_delay),
+            forgotten: Duration::from_secs(self.failures_forgotten),
+            remembered: self.failures_remembered,
         }
     }
 

@@ -16,6 +16,7 @@ impl Config {
             ("remote_recipients", l.remote_recipients),
             ("store_threads", l.store_threads),
             ("store_jobs", l.store_jobs),
+            ("programs", self.auth.programs),
         ];
         let low = at_least_one.into_iter().find(|&(_, value)| value == 0);
         if let Some((key, _)) = low {
@@ -25,6 +26,10 @@ impl Config {
         if first.trim().is_empty() || self.defaultdelivery.contains('\0') {
             let said = "defaultdelivery: expected lines as in a .qmail file, the first not blank";
             return Some(("defaultdelivery", said.to_owned()));
+        }
+        if self.auth.program.first().is_some_and(String::is_empty) {
+            let said = "program: expected a checkpassword program and its arguments";
+            return Some(("program", said.to_owned()));
         }
         if hold_everything(&self.proxy.from) {
             let said = "from: expected the addresses of proxies, found those of everybody";
@@ -71,6 +76,12 @@ impl Config {
             ),
             ("todo", self.timeouts.todo, 1, "a pause between two looks"),
             ("program", self.timeouts.program, 1, "some time to run"),
+            (
+                "check_program",
+                self.timeouts.check_program,
+                1,
+                "some time to run",
+            ),
             (
                 "tls_handshake",
                 self.timeouts.tls_handshake,

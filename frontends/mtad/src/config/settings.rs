@@ -170,6 +170,8 @@ pub struct Timeouts {
     pub stop: u64,
     /// A program in a .qmail file that runs longer is killed, and the delivery tried again.
     pub program: u64,
+    /// A checkpassword program that does not end within this is killed, and the login not decided.
+    pub check_program: u64,
     /// A queue program that does not go on for longer is killed, and the message refused for now.
     pub queue_program: u64,
     /// How often todo/ is looked through without being told to.
@@ -271,6 +273,7 @@ impl Default for Timeouts {
             proxy_header: 10,
             stop: 5,
             program: 3600,
+            check_program: 30,
             queue_program: 600,
             todo: 1500,
         }

@@ -1,5 +1,6 @@
 //! The program that QMAILQUEUE names, run as qmail-queue is: descriptor 0 the message, 1 the envelope, 6 a text of its own (qmail-queue(8), spec §4).
 
+use crate::group::kill;
 use crate::server::Server;
 use mta_core::Envelope;
 use mta_core::qq::{self, Refusal};
@@ -198,18 +199,5 @@ async fn within(
         Ok(Ok(())) => Ok(()),
         Ok(Err(_)) => Err(Broken::Deaf),
         Err(_) => Err(Broken::Late),
-    }
-}
-
-/// Kills the program with everything that it has started. It has not been waited for, so its
-/// number is still its own.
-fn kill(child: &Child) {
-    let id = child.id().and_then(|id| i32::try_from(id).ok());
-    if let Some(id) = id {
-        // It may be gone already.
-        let _ = nix::sys::signal::killpg(
-            nix::unistd::Pid::from_raw(id),
-            nix::sys::signal::Signal::SIGKILL,
-        );
     }
 }

@@ -212,6 +212,9 @@ fn without_tls_nothing_is_offered_where_the_settings_say_so() {
     assert!(!offered.contains("AUTH"), "{offered}");
     let reply = client.say(&format!("AUTH PLAIN {}", base64(RIGHT)));
     assert!(reply.starts_with("538 5.7.11 "), "{reply}");
+    let (mut client, _) = Line::greeted(mtad.pop3());
+    let reply = client.say("USER joe@example.org");
+    assert_eq!(reply, "-ERR logins are encrypted here; say STLS first");
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod abuse;
 mod bad_input;
 mod check;
+mod checkpassword;
 mod commands;
 mod delivery;
 mod dsn;

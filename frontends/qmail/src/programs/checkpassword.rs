@@ -4,6 +4,7 @@ use crate::child::command;
 use crate::failure::Failure;
 use crate::io::Io;
 use applet::Exit;
+use mta_auth::checkpassword::{MAX_RECORD, Record};
 use mta_auth::password::{HashError, verify, verify_nobody};
 use mta_store::atomic::MAX_EDITED;
 use mta_store::files::{Files, RealFiles};
@@ -15,8 +16,6 @@ use std::os::unix::process::CommandExt;
 use std::path::Path;
 
 const SHADOW: &str = "/etc/shadow";
-/// Name, password and timestamp have so many bytes at most.
-const LONGEST: usize = 512;
 const CREDENTIALS: i32 = 3;
 const DAY: u64 = 86_400;
 
@@ -62,21 +61,17 @@ fn read() -> Result<Vec<u8>, Exit> {
     nix::unistd::close(CREDENTIALS).map_err(|_| Exit::TEMPORARY)?;
     let mut credentials = Vec::new();
     let limited = File::from(copy)
-        .take(LONGEST as u64 + 1)
+        .take(MAX_RECORD as u64 + 1)
         .read_to_end(&mut credentials);
     limited.map_err(|_| Exit::TEMPORARY)?;
-    if credentials.len() > LONGEST {
+    if credentials.len() > MAX_RECORD {
         return Err(Exit::NO);
     }
     Ok(credentials)
 }
 
 fn check(credentials: &[u8], today: u64) -> Result<User, Exit> {
-    let mut fields = credentials.split(|&b| b == 0);
-    // Behind the last NUL stands an empty field, so that a cut one is noticed.
-    let (Some(name), Some(password), Some(_stamp), Some(_)) =
-        (fields.next(), fields.next(), fields.next(), fields.next())
-    else {
+    let Some(Record { name, password, .. }) = Record::parse(credentials) else {
         return Err(MISUSE);
     };
     let text = std::str::from_utf8(name)

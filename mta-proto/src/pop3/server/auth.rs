@@ -18,7 +18,8 @@ pub enum AuthAnswer {
 
 impl Server {
     /// Says which mechanisms are offered from now on. When TLS starts nothing is offered until
-    /// this is called again. The input then holds at least [`LINE_MAX`] bytes.
+    /// this is called again. With [`Offer::NeedsTls`] USER, PASS and APOP are refused as well. The
+    /// input then holds at least [`LINE_MAX`] bytes.
     pub fn offer_auth(&mut self, offer: Offer) {
         if offer != Offer::None {
             self.wire.widen_input(LINE_MAX);
@@ -50,8 +51,8 @@ impl Server {
         mechanism: &[u8],
         initial: Option<&[u8]>,
     ) -> Option<Action<Event>> {
-        if self.offer == Offer::NeedsTls && self.tls_possible() {
-            self.mistake("logins are encrypted here; say STLS first");
+        if self.offer == Offer::NeedsTls {
+            self.refuse_clear();
             return None;
         }
         let Some(mechanism) = self.offer.find(mechanism) else {
@@ -72,6 +73,15 @@ impl Server {
             initial,
             ticket,
         }))
+    }
+
+    /// Refuses a login in the clear, whichever command begins it (RFC 2595 §2.2, RFC 8314 §3.3).
+    pub(super) fn refuse_clear(&mut self) {
+        self.mistake(if self.tls_possible() {
+            "logins are encrypted here; say STLS first"
+        } else {
+            "logins are encrypted here"
+        });
     }
 
     /// Takes one line of an exchange.

@@ -4,6 +4,7 @@ use super::{Job, Phase, Server, put_text};
 use crate::pop3::command::{Command, CommandError, Secret};
 use crate::pop3::event::LoginQuestion;
 use crate::pop3::{AbortReason, Event, Password};
+use crate::sasl::Offer;
 use crate::{Action, Ticket};
 use bytes::{BufMut, Bytes};
 use std::sync::Arc;
@@ -95,6 +96,12 @@ impl Server {
             return None;
         };
         match command {
+            Command::User(_) | Command::Pass(_) | Command::Apop { .. }
+                if self.offer == Offer::NeedsTls =>
+            {
+                *user = None;
+                self.refuse_clear();
+            }
             Command::User(name) => {
                 *user = Some(Bytes::copy_from_slice(name));
                 self.ok("now the password");
@@ -145,12 +152,13 @@ impl Server {
     fn capabilities(&mut self) {
         self.ok("capability list follows");
         let before_login = matches!(self.phase, Phase::Authorization { .. });
+        let user_helps = before_login && self.offer != Offer::NeedsTls;
         let tls_possible = self.tls_possible();
         let sasl = self.sasl_capability().unwrap_or_default();
         let config = Arc::clone(&self.config);
         let output = self.wire.output_mut();
         output.put_slice(b"TOP\r\n");
-        if before_login {
+        if user_helps {
             output.put_slice(b"USER\r\n");
         }
         output.put_slice(sasl.as_bytes());

@@ -203,6 +203,36 @@ fn where_tls_is_needed_the_client_is_told() {
 }
 
 #[test]
+fn where_tls_is_needed_no_command_takes_a_password_in_the_clear() {
+    let needed = || {
+        let mut session = Session::new(Config::default(), Offer::NeedsTls);
+        session.say("");
+        session
+    };
+    let refused = "-ERR logins are encrypted here\r\n";
+    for command in [
+        "USER joe",
+        "PASS sesame",
+        "APOP joe 0123456789abcdef0123456789abcdef",
+        "AUTH PLAIN c2VzYW1l",
+    ] {
+        assert_eq!(needed().say(&format!("{command}\r\n")), refused);
+    }
+    assert!(!needed().say("CAPA\r\n").contains("USER"));
+    let config = Config {
+        stls: true,
+        ..Config::default()
+    };
+    let mut session = Session::new(config, Offer::NeedsTls);
+    session.say("");
+    assert!(session.say("USER joe\r\n").ends_with("say STLS first\r\n"));
+    session.say("STLS\r\n");
+    assert!(session.say("CAPA\r\n").contains("USER"));
+    // The name that was refused is not remembered.
+    assert_eq!(session.say("PASS sesame\r\n"), "-ERR USER first\r\n");
+}
+
+#[test]
 fn long_lines_are_taken_up_to_the_limit_of_the_standard() {
     let refused = "-ERR [AUTH] authorization failed\r\n";
     let long = "QUJD".repeat(3000);
