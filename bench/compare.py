@@ -67,9 +67,9 @@ class Mtad:
         open(config, "w").write('relay_from = ["127.0.0.0/8"]\n' + keep + old)
         if crypt:
             self.store(crypt)
-        self.smtp, self.pop3 = free_port(), free_port()
+        self.smtp, self.pop3, self.smtps = free_port(), free_port(), free_port()
         self.process = subprocess.Popen(
-            [os.environ["MTAD"], "serve", "--home", self.home, "--smtp", f"127.0.0.1:{self.smtp}", "--pop3", f"127.0.0.1:{self.pop3}"],
+            [os.environ["MTAD"], "serve", "--home", self.home, "--smtp", f"127.0.0.1:{self.smtp}", "--pop3", f"127.0.0.1:{self.pop3}", "--smtps", f"127.0.0.1:{self.smtps}"],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         wait_for(self.smtp)
         line = next(l for l in open(f"{self.home}/domains/bench.example/vpasswd") if l.startswith("load:"))
@@ -344,6 +344,43 @@ def pop3(args, root):
         mtad.stop()
 
 
+class Bare:
+    """rustls and nothing else, with the certificate of mtad."""
+    name = "rustls"
+
+    def __init__(self, home):
+        self.smtps = free_port()
+        words = [os.environ["HANDSHAKES"], "serve", str(self.smtps), home + "/control/servercert.pem", str(os.cpu_count())]
+        self.process = subprocess.Popen(words)
+        self.pids = [self.process.pid]
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+def handshakes(args, root):
+    mtad = Mtad(root)
+    bare = Bare(mtad.home)
+    servers = [mtad, bare]
+    costs = {s.name: [] for s in servers}
+
+    def work(server):
+        before = cpu(server.pids)
+        words = [os.environ["HANDSHAKES"], "load", f"127.0.0.1:{server.smtps}", "4", "2000"]
+        out = subprocess.run(words, capture_output=True, text=True, check=True)
+        costs[server.name].append((cpu(server.pids) - before) / 2000 * 1e6)
+        return json.loads(out.stdout)["rate"]
+
+    try:
+        time.sleep(1)
+        row("TLS handshakes, 4 clients, nothing resumed", rounds(servers, args.reps, work), unit="/s")
+        row("server CPU a handshake", {name: statistics.median(values) for name, values in costs.items()}, unit="us")
+    finally:
+        for s in servers:
+            s.stop()
+
+
 def pss(pid):
     return next(int(l.split()[1]) for l in open(f"/proc/{pid}/smaps_rollup") if l.startswith("Pss:"))
 
@@ -371,7 +408,7 @@ def idle(args, root):
 
 
 def main():
-    parts = {"intake": intake, "delivery": delivery, "relay": relay, "pop3": pop3, "idle": idle}
+    parts = {"intake": intake, "delivery": delivery, "relay": relay, "pop3": pop3, "handshakes": handshakes, "idle": idle}
     parser = argparse.ArgumentParser()
     parser.add_argument("--reps", type=int, default=5)
     parser.add_argument("--dir", default="target")

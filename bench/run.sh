@@ -4,5 +4,5 @@
 set -eu
 cd "$(dirname "$0")/.."
 cargo build --release --quiet -p mtad -p mta-bench
-export MTAD=${CARGO_TARGET_DIR:-target}/release/mtad LOAD=${CARGO_TARGET_DIR:-target}/release/load CEILING=${CARGO_TARGET_DIR:-target}/release/ceiling
+export MTAD=${CARGO_TARGET_DIR:-target}/release/mtad LOAD=${CARGO_TARGET_DIR:-target}/release/load CEILING=${CARGO_TARGET_DIR:-target}/release/ceiling HANDSHAKES=${CARGO_TARGET_DIR:-target}/release/handshakes
 exec python3 bench/compare.py "$@"

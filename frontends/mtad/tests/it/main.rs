@@ -9,6 +9,7 @@ mod commands;
 mod delivery;
 mod dsn;
 mod fetching;
+mod idle;
 mod kit;
 mod lifetime;
 mod local;
