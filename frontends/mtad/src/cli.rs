@@ -94,6 +94,10 @@ pub struct Serve {
     /// mtad.toml [default: mtad.toml, else nowhere].
     #[arg(long, value_name = "ADDR")]
     pub qmqp: Vec<SocketAddr>,
+    /// The rules about connections, as tcprules writes them, for all services
+    /// [default: mtad.toml, else none].
+    #[arg(long, value_name = "FILE.cdb")]
+    pub rules: Option<PathBuf>,
 }
 
 /// `mtad init`.

@@ -37,6 +37,7 @@ mod random;
 pub mod remote;
 pub mod requests;
 mod roaming;
+pub mod rules;
 pub mod serve;
 pub mod server;
 pub mod setup;

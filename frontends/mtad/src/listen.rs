@@ -2,6 +2,7 @@
 
 use crate::Failure;
 use crate::proxied::{self, Proxies};
+use crate::rules::{self, Admission, Shut};
 use crate::server::Server;
 use crate::stop::{Phase, Stop};
 use mta_core::abuse::{Place, Rule};
@@ -155,6 +156,8 @@ pub struct Pass {
     entry: Entry,
     /// What the client connected to, where a proxy told.
     local: Option<SocketAddr>,
+    /// What is set for the client.
+    rule: Admission,
 }
 
 impl Gate {
@@ -204,6 +207,7 @@ impl Gate {
             number: self.numbers.fetch_add(1, Ordering::Relaxed),
             entry: Entry::default(),
             local: None,
+            rule: Admission::default(),
         })
     }
 
@@ -274,6 +278,12 @@ impl Pass {
     #[must_use]
     pub fn local(&self, stream: &TcpStream) -> Option<SocketAddr> {
         self.local.or_else(|| stream.local_addr().ok())
+    }
+
+    /// What a rule says of the client.
+    #[must_use]
+    pub const fn rule(&self) -> &Admission {
+        &self.rule
     }
 
     /// The session's number in the log.
@@ -374,7 +384,8 @@ where
         match entered.and_then(|()| service.gate.enter(peer.ip())) {
             Ok(mut pass) => {
                 pass.entry = service.entry;
-                tokio::spawn(session(stream, peer, pass));
+                let (service, session) = (service.clone(), session.clone());
+                tokio::spawn(ruled(stream, peer, pass, service, session));
             }
             Err(refused) => refuse(stream, peer, &service, &refused),
         }
@@ -416,20 +427,57 @@ async fn handed_on<F, T>(
     {
         Ok(()) => {
             pass.entry = service.entry;
-            session(stream, client, pass).await;
+            ruled(stream, client, pass, service, session).await;
         }
         Err(refused) => refuse(stream, client, &service, &refused),
     }
 }
 
+/// Serves a client as its rule says, or not at all.
+async fn ruled<F, T>(
+    stream: TcpStream,
+    client: SocketAddr,
+    mut pass: Pass,
+    mut service: Service,
+    session: F,
+) where
+    F: Fn(TcpStream, SocketAddr, Pass) -> T,
+    T: Future<Output = ()>,
+{
+    let judged = tokio::select! {
+        judged = rules::judge(&service.server, service.name, client.ip()) => judged,
+        () = service.stop.reached(Phase::Cut) => return,
+    };
+    match judged {
+        Ok(rule) => {
+            pass.rule = rule;
+            // A service is large, and sessions are long.
+            drop(service);
+            session(stream, client, pass).await;
+        }
+        // As from tcpserver, it hears nothing.
+        Err(shut @ Shut::Denied { .. }) => {
+            tracing::info!("{}: connection from {client} {shut}", service.name);
+        }
+        Err(shut @ Shut::Unreadable { .. }) => {
+            tracing::warn!("{}: connection from {client} refused: {shut}", service.name);
+            tell(stream, &service, rules::UNREADABLE);
+        }
+    }
+}
+
 /// Says why and closes; the clients that wait for it are bounded by what the system accepts at once.
-fn refuse(mut stream: TcpStream, peer: SocketAddr, service: &Service, refused: &Refused) {
+fn refuse(stream: TcpStream, peer: SocketAddr, service: &Service, refused: &Refused) {
     let name = service.name;
     tracing::warn!("{name}: connection from {peer} refused: {refused}");
+    tell(stream, service, refused.reason);
+}
+
+fn tell(mut stream: TcpStream, service: &Service, reason: &str) {
     let Some((before, after)) = service.refusal else {
         return;
     };
-    let text = format!("{before}{}{after}\r\n", refused.reason);
+    let text = format!("{before}{reason}{after}\r\n");
     tokio::spawn(async move {
         // Whoever does not take the refusal is gone or hostile.
         let _ = tokio::time::timeout(REFUSAL, stream.write_all(text.as_bytes())).await;

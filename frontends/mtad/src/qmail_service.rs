@@ -56,7 +56,8 @@ fn connection(
         peer,
         local: pass.local(stream),
         name: None,
-        variables: shared.variables(peer.ip()),
+        variables: shared.variables(peer.ip(), pass.rule()),
+        rule: pass.rule().clone(),
     }
 }
 

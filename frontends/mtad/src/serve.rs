@@ -3,7 +3,7 @@
 use crate::accounts::{self, Accounts, Logins};
 use crate::checkpassword::Checkpassword;
 use crate::cli::Serve;
-use crate::config::{Config, Dns, Limits};
+use crate::config::{Config, Dns, Limits, Rules};
 use crate::engine::{Engine, News, Parts};
 use crate::home::Home;
 use crate::journal::Journal;
@@ -23,7 +23,7 @@ use crate::smtp_service::Role;
 use crate::stop::{Phase, Stop, Stopper};
 use crate::supervisor::{self, Inherited, State};
 use crate::tls::{self, Tls};
-use crate::{Failure, pop3_service, qmail_service, smtp_service, spools, watch};
+use crate::{Failure, pop3_service, qmail_service, rules, smtp_service, spools, watch};
 use driver::{Budget, Clock, DnsDriver, PoolLimits, QueueSpool, StorePool};
 use mta_auth::throttle::Throttle;
 use mta_core::abuse::Guard;
@@ -108,6 +108,7 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     fit_sessions(&mut config.limits);
     server::tell(&findings);
     snapshot.tls.tell();
+    rules::tell(&home, &config.rules);
     let keeper = Journal::start(&home.queue(), config.limits.journal)
         .map_err(|error| Failure::temporary(format!("unable to start the journal: {error}")))?;
     let snapshot = Arc::new(RwLock::new(Arc::new(snapshot)));
@@ -189,6 +190,12 @@ fn settings(home: &Home, arguments: &Serve, inherited: &Inherited) -> Result<Con
         } else if !named.is_empty() {
             set.clone_from(named);
         }
+    }
+    if let Some(path) = &arguments.rules {
+        // A path of the command line begins where we were started.
+        let path =
+            std::path::absolute(path).map_err(|error| Failure::file("find", path, &error))?;
+        config.rules = Rules::for_all(&path);
     }
     if let Some(program) = std::env::var_os("QMAILQUEUE") {
         let named = program.into_string().map_err(|program| {
@@ -301,6 +308,7 @@ fn assemble(
         .build();
     let roaming = Roaming::new(&accounts, &snapshot, &config.testing);
     let authenticator = authenticator(&home, &config, &snapshot, (&accounts, &pools, &roaming));
+    let clock = Clock::start();
     let server = Server {
         own_addresses: delivery::remote::interface_addresses().map_err(|error| {
             Failure::temporary(format!("unable to figure out my IP addresses: {error}"))
@@ -315,7 +323,8 @@ fn assemble(
         listings: Arc::new(Listings::new(config.limits.pop3_remembered)),
         guard: Mutex::new(Guard::new(config.abuse.settings())),
         roaming,
-        clock: Clock::start(),
+        resolver: resolver(&config.dns, clock)?,
+        clock,
         incoming: Budget::new(config.limits.incoming_bytes),
         snapshot,
         home,
@@ -354,7 +363,7 @@ fn authenticator(
 }
 
 fn remote(server: &Arc<Server>) -> Result<Arc<Remote>, Failure> {
-    let resolver = resolver(&server.config.dns, server.clock())?;
+    let resolver = Arc::clone(&server.resolver);
     Ok(Arc::new(Remote::new(Arc::clone(server), resolver)))
 }
 

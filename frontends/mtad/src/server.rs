@@ -7,10 +7,11 @@ use crate::home::Home;
 use crate::journal::Journal;
 use crate::maildrops::Listings;
 use crate::roaming::Roaming;
+use crate::rules::Admission;
 use crate::stop::Stop;
 use crate::tls::Tls;
 use delivery::dates::Dates;
-use driver::{Budget, Clock, StorePool};
+use driver::{Budget, Clock, DnsDriver, StorePool};
 use mta_auth::Settings;
 use mta_auth::throttle::Throttle;
 use mta_core::abuse::Guard;
@@ -95,6 +96,8 @@ pub struct Server {
     pub(crate) throttle: Mutex<Throttle>,
     pub(crate) guard: Mutex<Guard>,
     pub(crate) roaming: Arc<Roaming>,
+    /// Answers DNS questions.
+    pub(crate) resolver: Arc<DnsDriver>,
     pub(crate) clock: Clock,
     pub(crate) snapshot: Arc<RwLock<Arc<Snapshot>>>,
     /// What clients' bodies may take of memory together.
@@ -134,16 +137,19 @@ impl Server {
         }
     }
 
-    /// What is set for a client: `relay_from`, a window after fetching mail, and the queue program
-    /// of mtad.toml.
+    /// What is set for a client: by its rule, else by `relay_from`, a window after fetching mail, and
+    /// `qmailqueue` of mtad.toml.
     #[must_use]
-    pub fn variables(&self, client: IpAddr) -> Variables {
-        let mut variables = Variables::default();
-        if self.config.may_relay(client) || self.roaming.is_open(client) {
+    pub fn variables(&self, client: IpAddr, rule: &Admission) -> Variables {
+        let mut variables = Variables::read(|name| rule.variable(name));
+        let may_relay = || self.config.may_relay(client) || self.roaming.is_open(client);
+        if variables.relay == Relay::Refused && may_relay() {
             variables.relay = Relay::Allowed;
         }
-        let program = &self.config.qmailqueue;
-        variables.qmailqueue = (!program.is_empty()).then(|| program.clone().into_bytes());
+        let program = Some(&self.config.qmailqueue).filter(|program| !program.is_empty());
+        variables.qmailqueue = variables
+            .qmailqueue
+            .or_else(|| program.map(|program| program.clone().into_bytes()));
         variables
     }
 

@@ -1,8 +1,9 @@
 //! One SMTP session: the machine's questions answered by the intake (RFC 5321, RFC 3848, qmail-smtpd(8)).
 
 use crate::door::{Door, Stage, Why};
-use crate::intake::{Connection, Intake};
+use crate::intake::{self, Connection, Intake};
 use crate::listen::{Entry, Pass, Refused};
+use crate::rules::{self, Admission, Shut};
 use crate::server::Server as Shared;
 use crate::stand::Stand;
 use crate::stop::{Phase, Stop};
@@ -41,6 +42,16 @@ pub enum Role {
     Submission,
 }
 
+impl Role {
+    /// Whose rules its clients have.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Transfer => "smtp",
+            Self::Submission => "submission",
+        }
+    }
+}
+
 /// Serves one client until it leaves, is sent away, or the server stops.
 pub async fn serve(
     shared: Arc<Shared>,
@@ -57,7 +68,8 @@ pub async fn serve(
         peer,
         local: pass.local(&stream),
         name: None,
-        variables: shared.variables(peer.ip()),
+        variables: shared.variables(peer.ip(), pass.rule()),
+        rule: pass.rule().clone(),
     };
     let named = connection.session;
     tracing::info!(
@@ -180,7 +192,10 @@ impl Session {
     async fn handle(&mut self, event: Event) -> Result<(), Closed> {
         let Self { link, intake, .. } = self;
         match event {
-            Event::Connected(ticket) => link.machine().answer(ticket, Verdict::Accept),
+            Event::Connected(ticket) => {
+                let welcome = link.while_waiting(intake.welcome()).await?;
+                link.machine().answer(ticket, verdict(welcome));
+            }
             Event::Hello {
                 name,
                 extended,
@@ -193,7 +208,7 @@ impl Session {
             event @ (Event::Auth { .. } | Event::AuthResponse { .. } | Event::AuthCancelled) => {
                 self.login(event).await?;
             }
-            Event::Xclient { client, ticket } => self.xclient(&client, ticket),
+            Event::Xclient { client, ticket } => self.xclient(&client, ticket).await?,
             Event::Mail {
                 from,
                 params,
@@ -203,9 +218,7 @@ impl Session {
                 let judged = self.judge_sender(&from).await?;
                 let Self { link, intake, .. } = self;
                 let verdict = match judged {
-                    ACCEPT => intake
-                        .open(&from, params)
-                        .map_or_else(|no| Verdict::Reply(no.reply()), |()| ACCEPT),
+                    ACCEPT => verdict(intake.open(&from, params)),
                     no => no,
                 };
                 link.machine().answer(ticket, verdict);
@@ -237,16 +250,40 @@ impl Session {
         Ok(())
     }
 
-    fn xclient(&mut self, told: &Xclient, ticket: Ticket<server::Stand>) {
-        let stood = self.stand_for(told);
+    async fn xclient(
+        &mut self,
+        told: &Xclient,
+        ticket: Ticket<server::Stand>,
+    ) -> Result<(), Closed> {
+        let stood = match Stand::of(told, self.intake.peer(), self.intake.local()) {
+            Ok(stand) => Box::pin(self.admit(stand)).await?,
+            Err(no) => Err(no),
+        };
         self.link.machine().answer(ticket, verdict_of(stood));
+        Ok(())
     }
 
-    /// Serves another client from now on, for whom the peer speaks.
-    fn stand_for(&mut self, told: &Xclient) -> Result<(), Reply> {
+    /// Lets another client in, for whom the peer speaks, as if it had connected itself.
+    async fn admit(&mut self, stand: Stand) -> Result<Result<(), Reply>, Closed> {
+        let (service, ip) = (self.role.name(), stand.peer.ip());
+        let server = Arc::clone(self.intake.server());
+        let judged = rules::judge(&server, service, ip);
+        let stood = match self.link.while_waiting(judged).await? {
+            Ok(rule) => self.stand_for(stand, rule),
+            Err(shut) => Err(shut_out(self.intake.session(), &shut)),
+        };
+        if stood.is_err() {
+            return Ok(stood);
+        }
+        let Self { link, intake, .. } = self;
+        let welcome = link.while_waiting(intake.welcome()).await?;
+        Ok(welcome.map_err(|no| no.reply()))
+    }
+
+    /// Serves another client from now on.
+    fn stand_for(&mut self, stand: Stand, rule: Admission) -> Result<(), Reply> {
         let Self { link, intake, .. } = self;
         let front = intake.peer();
-        let stand = Stand::of(told, front, intake.local())?;
         let ip = stand.peer.ip();
         let server = Arc::clone(intake.server());
         let counted = server.count_connection(ip).map_err(Refused::from);
@@ -254,7 +291,7 @@ impl Session {
         entered.map_err(|refused| full(intake.session(), &refused))?;
         let named = intake.session();
         tracing::info!("{named}: {front} speaks for {}", stand.peer);
-        intake.stand_for(stand.peer, stand.local, stand.name);
+        intake.stand_for((stand.peer, stand.local), stand.name, rule);
         if let Some(hello) = stand.hello {
             intake.hello(&hello);
         }
@@ -266,7 +303,7 @@ impl Session {
             intake.authenticated(login);
         }
         self.extended = stand.extended;
-        self.tarpit = server.tarpit(ip, &server.variables(ip));
+        self.tarpit = server.tarpit(ip, intake.variables());
         self.door = Door::new(server, named, ip, Service::Smtp);
         if let Some(facts) = link.tls() {
             self.door.encrypted(facts);
@@ -297,7 +334,7 @@ impl Session {
         if self.role == Role::Submission {
             intake.complete();
         }
-        Ok(begun.map_or_else(|no| Verdict::Reply(no.reply()), |()| ACCEPT))
+        Ok(verdict(begun))
     }
 
     /// Judges a recipient; who guesses too often waits for the answer.
@@ -411,12 +448,27 @@ async fn submitted(
     }
 }
 
+fn verdict(judged: Result<(), intake::Refused>) -> Verdict {
+    judged.map_or_else(|no| Verdict::Reply(no.reply()), |()| ACCEPT)
+}
+
 const ACCEPT: Verdict = Verdict::Accept;
 
 /// No place for the client that somebody speaks for.
 fn full(session: Named, refused: &Refused) -> Reply {
     tracing::warn!("{session}: refused: {refused}");
     Reply::new(421, format!("{}; try again later", refused.reason)).with(Enhanced::new(7, 0))
+}
+
+/// No entry for the client that somebody speaks for.
+fn shut_out(session: Named, shut: &Shut) -> Reply {
+    tracing::warn!("{session}: refused: {shut}");
+    match shut {
+        Shut::Denied { .. } => {
+            Reply::fixed(550, "a rule denies that client").with(Enhanced::new(7, 1))
+        }
+        Shut::Unreadable { .. } => Reply::fixed(421, rules::UNREADABLE).with(Enhanced::new(7, 0)),
+    }
 }
 
 fn verdict_of(judged: Result<(), Reply>) -> Verdict {

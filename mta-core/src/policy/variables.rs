@@ -85,20 +85,34 @@ impl Settings {
     /// ```
     #[must_use]
     pub fn from_variables(find: impl Fn(&str) -> Option<Vec<u8>>) -> Self {
-        let anything = find("MISSINGRCPTHOSTS").is_some_and(|text| text == b"anything");
+        Self::default().with_variables(find)
+    }
+
+    /// Puts the variables of one client over these settings, as [`Settings::from_variables`] reads
+    /// them.
+    ///
+    /// ```
+    /// use mta_core::policy::{Settings, SourceRoutes};
+    /// let lax = |name: &str| (name == "NORELAYREJECT").then(Vec::new);
+    /// let settings = Settings::default().with_variables(lax);
+    /// assert_eq!(settings.source_routes, SourceRoutes::Accept);
+    /// assert_eq!(settings.with_variables(|_| None), settings);
+    /// ```
+    #[must_use]
+    pub fn with_variables(self, find: impl Fn(&str) -> Option<Vec<u8>>) -> Self {
         Self {
-            missing_rcpthosts: if anything {
-                MissingRcptHosts::Anything
-            } else {
-                MissingRcptHosts::OwnDomains
+            missing_rcpthosts: match find("MISSINGRCPTHOSTS").as_deref() {
+                Some(b"anything") => MissingRcptHosts::Anything,
+                Some(_) => MissingRcptHosts::OwnDomains,
+                None => self.missing_rcpthosts,
             },
             source_routes: match find("NORELAYREJECT") {
                 Some(_) => SourceRoutes::Accept,
-                None => SourceRoutes::Refuse,
+                None => self.source_routes,
             },
             matching: match find("NOQREGEX") {
                 Some(_) => Matching::Literal,
-                None => Matching::Regex,
+                None => self.matching,
             },
         }
     }

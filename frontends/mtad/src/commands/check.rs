@@ -84,7 +84,7 @@ pub(super) fn run(home: &Home, names: Names, out: &mut dyn Write) -> Result<Exit
     judge.users()?;
     judge.domains(before, config.as_ref())?;
     judge.first_user()?;
-    judge.rules()?;
+    judge.rules(config.as_ref())?;
     judge.aliases()?;
     judge.queue()?;
     for said in instcheck::deviations(home.root()) {

@@ -6,6 +6,7 @@ mod network;
 mod nonsense;
 mod notices;
 mod proxy;
+mod rules;
 mod settings;
 mod tls;
 
@@ -14,6 +15,7 @@ pub use auth::{Auth, Scheme, WithoutTls};
 pub use network::{Network, NoNetwork, hold_everything};
 pub use notices::Notices;
 pub use proxy::Proxy;
+pub use rules::{Dnsbl, Point, Refuse, Rules, Unanswered};
 pub use settings::{Config, Dns, Limits, MissingRcptHosts, Testing, Timeouts};
 pub use tls::{MinVersion, PairOfFiles, Tls};
 

@@ -94,6 +94,7 @@ impl Config {
                 1,
                 "some time to speak",
             ),
+            ("timeout", self.dnsbl.timeout, 1, "some time to answer"),
             ("watch", self.tls.watch, 1, "a pause between two looks"),
             (
                 "queue_program",

@@ -1,6 +1,6 @@
 //! The settings of mtad.toml with their defaults, each in one place.
 
-use super::{Abuse, Auth, Network, Notices, Proxy, Tls};
+use super::{Abuse, Auth, Dnsbl, Network, Notices, Proxy, Rules, Tls};
 use delivery::dates::Dates;
 use mta_core::control::Matching;
 use mta_core::policy::{self, Settings, SourceRoutes};
@@ -77,6 +77,10 @@ pub struct Config {
     pub auth: Auth,
     /// Who speaks for other clients.
     pub proxy: Proxy,
+    /// Whose connections are taken.
+    pub rules: Rules,
+    /// Who stands on which list in DNS.
+    pub dnsbl: Dnsbl,
     /// Certificates, and the TLS of deliveries.
     pub tls: Tls,
     /// Who answers DNS questions.
@@ -227,6 +231,8 @@ impl Default for Config {
             notices: Notices::default(),
             auth: Auth::default(),
             proxy: Proxy::default(),
+            rules: Rules::default(),
+            dnsbl: Dnsbl::default(),
             tls: Tls::default(),
             dns: Dns::default(),
             testing: Testing::default(),

@@ -1,5 +1,6 @@
 //! One client's connection as the intake knows it, and as a queue program sees it (tcp-environ(5)).
 
+use crate::rules::Admission;
 use crate::server::Server;
 use bytes::Bytes;
 use mta_core::log::Session;
@@ -17,13 +18,16 @@ pub(crate) struct Connection {
     pub(crate) local: Option<SocketAddr>,
     /// The client's name in the DNS, where somebody looked it up.
     pub(crate) name: Option<Bytes>,
+    /// What a rule says of it.
+    pub(crate) rule: Admission,
     /// What is set for this client.
     pub(crate) variables: Variables,
 }
 
 impl Connection {
-    /// The variables that a queue program gets besides those of this process.
-    pub(super) fn environment(&self, server: &Server) -> Vec<(&'static str, OsString)> {
+    /// The variables that a queue program gets besides those of this process; those of the
+    /// client's rule go before ours, as under tcpserver.
+    pub(super) fn environment(&self, server: &Server) -> Vec<(OsString, OsString)> {
         let home = std::path::absolute(server.home.root());
         let home = home.unwrap_or_else(|_| server.home.root().to_owned());
         let me = server.snapshot().controls.me.clone();
@@ -51,7 +55,8 @@ impl Connection {
         if let Some(most) = self.variables.databytes {
             set.push(("DATABYTES", most.to_string().into()));
         }
-        set
+        let set = set.into_iter().map(|(name, value)| (name.into(), value));
+        set.chain(self.rule.environment()).collect()
     }
 }
 

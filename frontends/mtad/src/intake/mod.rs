@@ -1,6 +1,7 @@
 //! A message on its way in, for SMTP, QMTP and QMQP alike: judged, headed by its Received lines, bounded, and given to the spool or to the program that QMAILQUEUE names (qmail-smtpd(8), qmail-queue(8)).
 
 mod connection;
+mod listed;
 mod program;
 mod recipient;
 mod refused;
@@ -10,12 +11,14 @@ pub(crate) use refused::Refused;
 
 use crate::journal::Word;
 use crate::random;
+use crate::rules::Admission;
 use crate::server::{Server, Snapshot};
 use bytes::Bytes;
 use driver::Clock;
+use mta_core::dnsbl::Ruling;
 use mta_core::envelope::{MailParams, RcptParams, Recipient};
 use mta_core::log::{self, Filtered, Session};
-use mta_core::policy::{Client, Relay};
+use mta_core::policy::{Client, Policy, Relay, Variables};
 use mta_core::ports::spool::{Incoming, MessageId, SpoolError};
 use mta_core::received::{self, HopCount, Invoked};
 use mta_core::submission::Completer;
@@ -33,6 +36,8 @@ pub(crate) struct Intake {
     hello: Option<Bytes>,
     /// Who logged in.
     account: Option<String>,
+    /// What lists in DNS say of the client, once they were asked.
+    ruling: Option<Box<Ruling>>,
     /// Boxed, because most sessions are idle most of the time.
     mail: Option<Box<Mail>>,
 }
@@ -82,6 +87,7 @@ impl Intake {
             connection,
             hello: None,
             account: None,
+            ruling: None,
             mail: None,
         }
     }
@@ -108,23 +114,30 @@ impl Intake {
         self.hello = None;
         if self.account.take().is_some() {
             let client = self.connection.peer.ip();
-            self.connection.variables = self.server.variables(client);
+            self.connection.variables = self.server.variables(client, &self.connection.rule);
         }
     }
 
     /// Somebody else is the client from now on; nothing that was said before counts.
     pub(crate) fn stand_for(
         &mut self,
-        peer: SocketAddr,
-        local: Option<SocketAddr>,
+        (peer, local): (SocketAddr, Option<SocketAddr>),
         name: Option<Bytes>,
+        rule: Admission,
     ) {
         self.hello = None;
         self.account = None;
+        self.ruling = None;
         self.connection.peer = peer;
         self.connection.local = local;
         self.connection.name = name;
-        self.connection.variables = self.server.variables(peer.ip());
+        self.connection.variables = self.server.variables(peer.ip(), &rule);
+        self.connection.rule = rule;
+    }
+
+    /// What is set for the client.
+    pub(crate) const fn variables(&self) -> &Variables {
+        &self.connection.variables
     }
 
     /// The address of ours that the client speaks to.
@@ -192,6 +205,7 @@ impl Intake {
 
     /// Judges a recipient, and notes one that is taken.
     pub(crate) async fn judge(&mut self, to: Address, params: RcptParams) -> Result<(), Refused> {
+        let unlisted = self.unlisted().await;
         let Some(mail) = &mut self.mail else {
             return Err(Refused::TROUBLE);
         };
@@ -207,7 +221,14 @@ impl Intake {
             hello: hello.and_then(|name| variables.hello(name)),
         };
         let sender = &mail.envelope.reverse_path;
-        let judged = recipient::judge(&self.server, &mail.snapshot, &client, sender, &to).await;
+        let rule = &self.connection.rule;
+        let settings = self.server.config().policy();
+        let settings = settings.with_variables(|name| rule.variable(name));
+        let policy = Policy::new(&mail.snapshot.controls, settings);
+        let judged = match unlisted {
+            Ok(()) => recipient::judge(&self.server, &policy, &client, sender, &to).await,
+            Err(listed) => Err(listed),
+        };
         let judged = judged.and_then(|address| match &self.account {
             Some(account) => {
                 let counted = self.server.count_recipient(session, account);

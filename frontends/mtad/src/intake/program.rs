@@ -48,7 +48,7 @@ impl QueueProgram {
     pub(super) async fn start(
         server: &Server,
         program: &[u8],
-        environment: Vec<(&'static str, OsString)>,
+        environment: Vec<(OsString, OsString)>,
     ) -> Result<Self, Refusal> {
         let path = server.home.root().join(OsStr::from_bytes(program));
         let path = std::path::absolute(&path).unwrap_or(path);

@@ -7,15 +7,14 @@ use mta_core::policy::{Client, Policy};
 use mta_core::ports::directory::Presence;
 use mta_core::rewrite::Channel;
 
-/// Judges a recipient by the control files of `snapshot`; returns the address for the envelope.
+/// Judges a recipient; returns the address for the envelope.
 pub(super) async fn judge(
     server: &Server,
-    snapshot: &Snapshot,
+    policy: &Policy<'_>,
     client: &Client<'_>,
     sender: &Address,
     to: &Address,
 ) -> Result<Address, Refused> {
-    let policy = Policy::new(&snapshot.controls, server.config().policy());
     let accepted = policy.rcpt(client, sender, to)?;
     if accepted.routed.channel != Channel::Local || accepted.postmaster {
         return Ok(accepted.address);

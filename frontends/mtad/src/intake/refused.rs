@@ -1,6 +1,7 @@
 //! Why a recipient or a message is not taken, in the words of SMTP and of QMTP and QMQP (RFC 3463, qmail-smtpd(8), qmail-qmtpd(8)).
 
 use mta_core::abuse::Rule;
+use mta_core::dnsbl;
 use mta_core::policy;
 use mta_core::ports::spool::SpoolError;
 use mta_core::qq;
@@ -51,6 +52,18 @@ impl Refused {
     );
     const UNACCEPTABLE: Self = Self::fixed(554, (3, 0), "this envelope cannot be queued");
 
+    /// In place of a greeting, which has codes of its own (RFC 5321 §3.1, §4.2.4.2).
+    pub(super) fn at_greeting(refusal: &dnsbl::Refusal) -> Self {
+        Self {
+            code: match refusal.class {
+                dnsbl::Class::Temporary => 421,
+                dnsbl::Class::Permanent => 554,
+            },
+            enhanced: (7, 1),
+            text: said(refusal).into(),
+        }
+    }
+
     /// The reply of SMTP, its enhanced code before the text.
     pub(crate) fn reply(&self) -> Reply {
         let (subject, detail) = self.enhanced;
@@ -82,6 +95,20 @@ impl From<Rule> for Refused {
     fn from(rule: Rule) -> Self {
         Self::fixed(450, (7, 1), rule.reason())
     }
+}
+
+impl From<&dnsbl::Refusal> for Refused {
+    fn from(refusal: &dnsbl::Refusal) -> Self {
+        Self {
+            code: refusal.code(),
+            enhanced: (7, 1),
+            text: said(refusal).into(),
+        }
+    }
+}
+
+fn said(refusal: &dnsbl::Refusal) -> String {
+    String::from_utf8_lossy(&refusal.text).into_owned()
 }
 
 impl From<&SpoolError> for Refused {

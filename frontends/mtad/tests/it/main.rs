@@ -22,6 +22,7 @@ mod queue_program;
 mod remote;
 mod roaming;
 mod route;
+mod rules;
 mod sessions;
 mod submission;
 mod supervisor;

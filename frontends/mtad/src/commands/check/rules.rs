@@ -1,7 +1,8 @@
 //! Judges whether rules about connections let strangers send to anywhere (tcprules(1), qmail-smtpd(8)).
 
 use super::{CDB_MAX, Judge};
-use crate::{Failure, accounts};
+use crate::config::{self, Config};
+use crate::{Failure, accounts, rules};
 use mta_core::cdb::Cdb;
 use mta_core::tcprules::{Peer, Rules, Syntax, Table, decide};
 use mta_store::files::{Files, RealFiles};
@@ -12,8 +13,31 @@ use std::path::Path;
 const SOURCE_MAX: usize = 16 << 20;
 
 impl Judge<'_> {
+    /// The rules of our listeners, and those that vchkpw rebuilds.
+    pub(super) fn rules(&mut self, config: Option<&Config>) -> Result<(), Failure> {
+        if let Some(config) = config {
+            self.listeners(&config.rules)?;
+        }
+        self.rebuilt()
+    }
+
+    /// The files of mtad.toml: nobody is let in where one cannot be read.
+    fn listeners(&mut self, files: &config::Rules) -> Result<(), Failure> {
+        let unreadable = rules::unreadable(self.home, files);
+        for said in &unreadable {
+            self.error(said)?;
+        }
+        if !unreadable.is_empty() {
+            return Ok(());
+        }
+        for path in rules::files(self.home, files, &["smtp", "submission", "qmtp"]) {
+            self.rules_cdb(&path)?;
+        }
+        Ok(())
+    }
+
     /// The rules of SMTP, their source and what was made of it.
-    pub(super) fn rules(&mut self) -> Result<(), Failure> {
+    fn rebuilt(&mut self) -> Result<(), Failure> {
         let accounts = accounts::of(self.home)?;
         let settings = match accounts.settings() {
             Ok(settings) => settings,
@@ -34,7 +58,7 @@ impl Judge<'_> {
     }
 
     /// One cdb of rules.
-    pub(super) fn rules_cdb(&mut self, path: &Path) -> Result<(), Failure> {
+    fn rules_cdb(&mut self, path: &Path) -> Result<(), Failure> {
         let bytes = match RealFiles::new().read(path, CDB_MAX) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex};
 const A: u16 = 1;
 const PTR: u16 = 12;
 const MX: u16 = 15;
+const TXT: u16 = 16;
 
 #[derive(Clone)]
 struct Record {
@@ -59,6 +60,11 @@ impl FakeDns {
             MX,
             [&preference.to_be_bytes()[..], &wire_name(host)].concat(),
         );
+    }
+
+    pub(crate) fn txt(&self, name: &str, text: &str) {
+        let length = u8::try_from(text.len()).unwrap();
+        self.add(name, TXT, [&[length], text.as_bytes()].concat());
     }
 
     fn add(&self, name: &str, kind: u16, data: Vec<u8>) {
