@@ -259,15 +259,18 @@ fn a_failing_call_can_be_made_good() {
         open(&accounts, "192.0.2.7", 1000).unwrap();
         files.calls() - start
     };
-    for at in 1..=calls {
+    for (fault, at) in [Fault::Io, Fault::NoSpace]
+        .into_iter()
+        .flat_map(|fault| (1..=calls).map(move |at| (fault, at)))
+    {
         let (files, accounts) = prepared();
-        files.inject(files.calls() + at, Fault::Io);
+        files.inject(files.calls() + at, fault);
         let done = open(&accounts, "192.0.2.7", 1000);
         files.heal();
         clear(&accounts, 1001).unwrap();
         assert!(
             done.is_err() || may_relay(&files, "192.0.2.7") == Some(true),
-            "at {at}"
+            "{fault:?} at {at}"
         );
     }
 }

@@ -55,6 +55,9 @@ fn prepared() -> (Arc<SimFiles>, Accounts) {
     accounts
         .set_limits(&domain, &Limits::parse(b"maxforwards 3"))
         .unwrap();
+    accounts
+        .add_ip_map("192.0.2.9".parse().unwrap(), &self::domain("old.test"))
+        .unwrap();
     files.settle();
     (files, accounts)
 }
@@ -105,6 +108,28 @@ fn changes_of_accounts() -> Vec<Change> {
             },
         ),
         (
+            "a line less in an alias",
+            |a| {
+                a.remove_alias_line(&found(a)?, &alias("first.last"), b"&joe@old.test")
+                    .map(|_| ())
+            },
+            |_, a| format!("{:?}", a.aliases(&old(a)).unwrap()),
+        ),
+        (
+            "a weaker string hashed anew",
+            |a| {
+                let joe = a.find("joe", "old.test")?.unwrap();
+                if joe.hash == crypt("anew").into_bytes() {
+                    return Ok(());
+                }
+                a.rehash(&joe, &crypt("anew")).map(|_| ())
+            },
+            |_, a| {
+                let joe = a.find("joe", "old.test").unwrap().unwrap();
+                String::from_utf8(joe.hash).unwrap()
+            },
+        ),
+        (
             "a line more in an alias",
             |a| a.add_alias_line(&found(a)?, &alias("first.last"), b"&b@old.test"),
             |_, a| format!("{:?}", a.aliases(&old(a)).unwrap()),
@@ -139,6 +164,24 @@ fn changes_of_domains() -> Vec<Change> {
             "the default limits",
             |a| a.set_default_limits(&Limits::parse(b"disable_imap")),
             |_, a| a.default_limits().unwrap().to_string(),
+        ),
+        (
+            "an address that leads to a domain",
+            |a| a.add_ip_map("192.0.2.1".parse().unwrap(), &domain("old.test")),
+            |_, a| format!("{:?}", a.ip_maps().unwrap()),
+        ),
+        (
+            "an address that leads elsewhere",
+            |a| a.add_ip_map("192.0.2.9".parse().unwrap(), &domain("else.test")),
+            |_, a| format!("{:?}", a.ip_maps().unwrap()),
+        ),
+        (
+            "an address that leads nowhere any more",
+            |a| {
+                a.remove_ip_map("192.0.2.9".parse().unwrap(), &domain("old.test"))
+                    .map(|_| ())
+            },
+            |_, a| format!("{:?}", a.ip_maps().unwrap()),
         ),
         (
             "catch-all",
@@ -242,6 +285,61 @@ fn an_alias_domain_is_there_whole_or_not_at_all() {
 }
 
 #[test]
+fn a_failing_call_while_an_alias_domain_comes_or_goes_can_be_made_good() {
+    let (real, other) = (domain("old.test"), domain("alias.test"));
+    let add = |accounts: &Accounts| accounts.add_alias_domain(&real, &other);
+    let remove = |accounts: &Accounts| accounts.remove_domain(&other);
+    let taken = |files: &SimFiles| {
+        let hosts = files.read(Path::new("/h/control/rcpthosts"), 9999).unwrap();
+        hosts
+            .split(|&b| b == b'\n')
+            .any(|line| line == b"alias.test")
+    };
+    let calls_of = |act: &dyn Fn(&Accounts) -> Result<(), AccountError>, first: bool| {
+        let (files, accounts) = prepared();
+        if first {
+            add(&accounts).unwrap();
+        }
+        let start = files.calls();
+        act(&accounts).unwrap();
+        files.calls() - start
+    };
+    for fault in [Fault::Io, Fault::NoSpace] {
+        for at in 1..=calls_of(&add, false) {
+            let (files, accounts) = prepared();
+            files.inject(files.calls() + at, fault);
+            let done = add(&accounts);
+            files.heal();
+            let whole = taken(&files);
+            assert!(whole || done.is_err(), "{fault:?} at {at}");
+            let joe = accounts.find("joe", "alias.test").unwrap();
+            assert!(!whole || joe.is_some(), "{fault:?} at {at}");
+            match add(&accounts) {
+                Ok(()) | Err(AccountError::DomainExists(_)) => {}
+                Err(error) => panic!("{fault:?} at {at}: {error}"),
+            }
+            assert!(taken(&files), "{fault:?} at {at}");
+            assert!(accounts.find("joe", "alias.test").unwrap().is_some());
+        }
+        for at in 1..=calls_of(&remove, true) {
+            let (files, accounts) = prepared();
+            add(&accounts).unwrap();
+            files.inject(files.calls() + at, fault);
+            let done = remove(&accounts);
+            files.heal();
+            match remove(&accounts) {
+                Ok(()) => {}
+                Err(AccountError::NoSuchDomain(_)) if !taken(&files) => {}
+                Err(error) => panic!("{fault:?} at {at} after {done:?}: {error}"),
+            }
+            assert!(!taken(&files), "{fault:?} at {at}");
+            assert!(accounts.find("joe", "alias.test").unwrap().is_none());
+            assert!(accounts.find("joe", "old.test").unwrap().is_some());
+        }
+    }
+}
+
+#[test]
 fn a_domain_may_be_somebody_elses_and_go_again() {
     use mta_auth::vpopmail::NewDomain;
     let (files, accounts) = fresh();
@@ -316,7 +414,6 @@ fn limits_bind_logins_and_passwords_unless_overridden() {
 #[test]
 fn the_guides_file_name_is_read_and_a_domains_file_replaces_the_default() {
     let (files, accounts) = prepared();
-    files.mkdir(Path::new("/h/etc"), 0o755).unwrap();
     put(
         &files,
         "/h/etc/vlimits.default",
