@@ -97,6 +97,8 @@ pub struct Manager {
     pub(super) todo: VecDeque<MessageId>,
     pub(super) entries: HashMap<MessageId, Entry>,
     pub(super) preprocessing: usize,
+    /// Whether what is due goes before what is new; it changes with every turn.
+    pub(super) due_first: bool,
     /// Steps that failed, by the time of their next try.
     pub(super) timers: BTreeSet<(Unix, MessageId)>,
     /// Waiting channels whose time is not what the store keeps.
@@ -165,6 +167,7 @@ impl Manager {
             todo: VecDeque::new(),
             entries: HashMap::new(),
             preprocessing: 0,
+            due_first: false,
             timers: BTreeSet::new(),
             unkept: BTreeSet::new(),
             steps: HashMap::new(),
@@ -227,9 +230,16 @@ impl Manager {
         if self.stopping {
             return self.keep_one();
         }
-        Channel::ALL.into_iter().any(|c| self.start(c))
-            || self.preprocess()
-            || Channel::ALL.into_iter().any(|c| self.load(c))
+        if Channel::ALL.into_iter().any(|c| self.start(c)) {
+            return true;
+        }
+        // By turns: neither many new messages nor many old ones hold up the others.
+        self.due_first = !self.due_first;
+        let load = |this: &mut Self| Channel::ALL.into_iter().any(|c| this.load(c));
+        match self.due_first {
+            true => load(self) || self.preprocess(),
+            false => self.preprocess() || load(self),
+        }
     }
 
     /// Takes up one step whose second try is due.

@@ -238,7 +238,7 @@ fn it_does_not_start_beside_messages_in_the_log_of_mtad() {
     assert_eq!(refused.child.wait().unwrap().code(), Some(111));
     assert_eq!(
         installed.log(),
-        "alert: cannot start: queue/log holds messages (1) that only mtad delivers; run mtad until they are gone\n"
+        "alert: cannot start: messages stand in queue/log (1), which mtad drains; mtad queue convert qmail moves them here\n"
     );
     log.remove(mta_core::ports::spool::MessageId(1)).unwrap();
     drop(log);

@@ -150,7 +150,7 @@ fn start<'a>(
 /// Says why nothing is done beside messages that would wait here for ever.
 fn stranded(count: usize) -> String {
     format!(
-        "queue/log holds messages ({count}) that only mtad delivers; run mtad until they are gone"
+        "messages stand in queue/log ({count}), which mtad drains; mtad queue convert qmail moves them here"
     )
 }
 
