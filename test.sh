@@ -26,7 +26,7 @@ packages() {
     local missing=() pair
     for pair in curl:curl swaks:swaks smtp-source:postfix mpop:mpop fetchmail:fetchmail msmtp:msmtp \
         cdb:tinycdb openssl:openssl python3:python3 mkfs.ext4:e2fsprogs mount:mount kill:procps cc:gcc c++:g++ \
-        tcprules:ucspi-tcp; do
+        tcprules:ucspi-tcp svscan:daemontools runsv:runit; do
         PATH=$PATH:/usr/sbin:/sbin command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
     done
     [ ${#missing[@]} -eq 0 ] && return 0

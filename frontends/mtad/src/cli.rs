@@ -47,6 +47,14 @@ pub enum Command {
         /// The message's number.
         id: u64,
     },
+    /// Write service directories for svscan or runit.
+    ServiceDir(ServiceDir),
+    /// Print the commands that make the accounts of qmail and vpopmail on this host.
+    HostUsers {
+        /// Carry out those whose account is missing; needs root.
+        #[arg(long)]
+        make: bool,
+    },
     /// Judge the configuration: file, line and what was expected.
     Check {
         /// Ask no name server.
@@ -98,6 +106,21 @@ pub struct Serve {
     /// [default: mtad.toml, else none].
     #[arg(long, value_name = "FILE.cdb")]
     pub rules: Option<PathBuf>,
+}
+
+/// `mtad service-dir`.
+#[derive(Args, Clone, Debug, Default)]
+#[expect(clippy::exhaustive_structs, reason = "the command line is what it is")]
+pub struct ServiceDir {
+    /// Where to write them, such as /service.
+    pub dir: PathBuf,
+    /// One for each of qmail's programs instead of one for this server.
+    #[arg(long)]
+    pub programs: bool,
+    /// Who logs, and who takes mail where qmail's programs do
+    /// [default: qmaill and qmaild; whoever starts them where that is not root].
+    #[arg(long, value_name = "ACCOUNT")]
+    pub account: Option<String>,
 }
 
 /// `mtad init`.

@@ -20,6 +20,7 @@ mod qmail_agreement;
 mod qmail_mixed;
 mod qmail_network;
 mod relay;
+mod services;
 mod smtp_clients;
 mod tls_clients;
 mod tls_scan;

@@ -4,12 +4,14 @@ mod ask;
 mod check;
 mod convert;
 mod domain;
+mod host_users;
 mod init;
 mod instcheck;
 mod orders;
 mod password;
 mod queue;
 mod route;
+mod service_dir;
 mod user;
 mod why;
 
@@ -18,6 +20,7 @@ use crate::cli::{Cli, Command, Serve};
 use crate::home::{Found, Home};
 use crate::local::as_user;
 use crate::serve;
+use host_users::Wish;
 use mta_auth::vpopmail::AccountError;
 use std::ffi::OsString;
 use std::io::Write;
@@ -49,6 +52,9 @@ pub fn run(
             };
             code = check::run(&home.existing()?, names, out)?;
         }
+        Command::ServiceDir(what) => service_dir::run(&home.existing()?, what, out)?,
+        Command::HostUsers { make: false } => host_users::run(Wish::Print, out)?,
+        Command::HostUsers { make: true } => host_users::run(Wish::Make, out)?,
         Command::Deliver { words } => as_user::run(home, words, out)?,
     }
     out.flush()?;
