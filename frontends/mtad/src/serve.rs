@@ -108,7 +108,6 @@ pub fn serve(home: Home, arguments: &Serve, out: &mut dyn Write) -> Result<(), F
     fit_sessions(&mut config.limits);
     server::tell(&findings);
     snapshot.tls.tell();
-    rules::tell(&home, &config.rules);
     let keeper = Journal::start(&home.queue(), config.limits.journal)
         .map_err(|error| Failure::temporary(format!("unable to start the journal: {error}")))?;
     let snapshot = Arc::new(RwLock::new(Arc::new(snapshot)));
@@ -408,6 +407,7 @@ fn open(
     listeners: Listeners,
     out: &mut dyn Write,
 ) -> Result<[Arc<Gate>; 2], Failure> {
+    rules::tell(&server.home, &server.config.rules);
     let [smtp, pop3] = gates(&server.config.limits);
     let trouble = |error| Failure::temporary(format!("unable to listen: {error}"));
     let (transfer, submission) = (Role::Transfer, Role::Submission);
