@@ -78,7 +78,12 @@ fn joe(accounts: &Accounts) -> String {
 type Change = (&'static str, Act, See);
 
 fn changes() -> Vec<Change> {
-    [changes_of_accounts(), changes_of_domains()].concat()
+    [
+        changes_of_accounts(),
+        changes_of_maps(),
+        changes_of_domains(),
+    ]
+    .concat()
 }
 
 /// The changes of a mailbox and of aliases, and what of them can be seen.
@@ -106,14 +111,6 @@ fn changes_of_accounts() -> Vec<Change> {
                 assert_eq!(joe.quota(), state.quota, "account and maildirsize agree");
                 joe.quota().to_string()
             },
-        ),
-        (
-            "a line less in an alias",
-            |a| {
-                a.remove_alias_line(&found(a)?, &alias("first.last"), b"&joe@old.test")
-                    .map(|_| ())
-            },
-            |_, a| format!("{:?}", a.aliases(&old(a)).unwrap()),
         ),
         (
             "a weaker string hashed anew",
@@ -147,23 +144,16 @@ fn changes_of_accounts() -> Vec<Change> {
     ]
 }
 
-/// The changes of a domain, and what of them can be seen.
-fn changes_of_domains() -> Vec<Change> {
+/// The changes of maps and further ones of aliases, and what of them can be seen.
+fn changes_of_maps() -> Vec<Change> {
     vec![
         (
-            "limits",
-            |a| a.set_limits(&found(a)?, &Limits::parse(b"disable_pop")),
-            |_, a| a.limits(&old(a)).unwrap().to_string(),
-        ),
-        (
-            "no limits",
-            |a| a.remove_limits(&found(a)?).map(|_| ()),
-            |_, a| a.limits(&old(a)).unwrap().to_string(),
-        ),
-        (
-            "the default limits",
-            |a| a.set_default_limits(&Limits::parse(b"disable_imap")),
-            |_, a| a.default_limits().unwrap().to_string(),
+            "a line less in an alias",
+            |a| {
+                a.remove_alias_line(&found(a)?, &alias("first.last"), b"&joe@old.test")
+                    .map(|_| ())
+            },
+            |_, a| format!("{:?}", a.aliases(&old(a)).unwrap()),
         ),
         (
             "an address that leads to a domain",
@@ -182,6 +172,27 @@ fn changes_of_domains() -> Vec<Change> {
                     .map(|_| ())
             },
             |_, a| format!("{:?}", a.ip_maps().unwrap()),
+        ),
+    ]
+}
+
+/// The changes of a domain, and what of them can be seen.
+fn changes_of_domains() -> Vec<Change> {
+    vec![
+        (
+            "limits",
+            |a| a.set_limits(&found(a)?, &Limits::parse(b"disable_pop")),
+            |_, a| a.limits(&old(a)).unwrap().to_string(),
+        ),
+        (
+            "no limits",
+            |a| a.remove_limits(&found(a)?).map(|_| ()),
+            |_, a| a.limits(&old(a)).unwrap().to_string(),
+        ),
+        (
+            "the default limits",
+            |a| a.set_default_limits(&Limits::parse(b"disable_imap")),
+            |_, a| a.default_limits().unwrap().to_string(),
         ),
         (
             "catch-all",
