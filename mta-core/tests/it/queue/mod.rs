@@ -3,4 +3,5 @@
 mod disk;
 mod scenes;
 mod stage;
+mod turns;
 mod world;
