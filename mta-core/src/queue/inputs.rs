@@ -6,7 +6,7 @@ use super::action::{
 use super::batch::batches;
 use super::lines;
 use super::manager::{Doing, Entry, Manager, Running};
-use super::message::{Bounce, Failed, Message, Pass, Track, What, Work};
+use super::message::{Bounce, Failed, Loading, Message, Pass, Track, What, Work};
 use super::notify::{self, Wish};
 use crate::bounce::Failure;
 use crate::log::Send;
@@ -253,9 +253,10 @@ impl Manager {
         let Some(message) = self.messages.get_mut(&id) else {
             return;
         };
-        let Track::Loading { due, started } = *message.tracks.of(channel) else {
+        let Track::Loading(loading) = message.tracks.of(channel) else {
             return;
         };
+        let Loading { due, started } = **loading;
         if self.stopping || message.held {
             *message.tracks.of_mut(channel) = Track::Waiting(due);
             if !message.held {

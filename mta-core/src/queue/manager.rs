@@ -1,14 +1,14 @@
 //! The queue manager: which message is due, how many deliveries run, what is asked for next (qmail-send(8)).
 
 use super::action::{Action, Delivery, DeliveryId, Pending, PerChannel, Step};
-use super::message::{Message, Next, Track, What};
+use super::message::{Loading, Message, Next, Track, What};
 use super::notify;
 use crate::envelope::Recipient;
 use crate::ports::spool::MessageId;
 use crate::report::Report;
 use crate::rewrite::Channel;
 use crate::{Unix, log, schedule, verp};
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, HashMap, VecDeque};
 
 /// What an administrator may set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -92,7 +92,8 @@ pub struct Manager {
     pub(super) now: Unix,
     /// Decided, but not handed out yet.
     pub(super) out: VecDeque<Action>,
-    pub(super) messages: HashMap<MessageId, Message>,
+    /// A tree, since a hash table of many has up to half its room empty.
+    pub(super) messages: BTreeMap<MessageId, Message>,
     pub(super) channels: PerChannel<Line>,
     pub(super) todo: VecDeque<MessageId>,
     pub(super) entries: HashMap<MessageId, Entry>,
@@ -162,7 +163,7 @@ impl Manager {
             settings,
             now: Unix(0),
             out: VecDeque::new(),
-            messages: HashMap::new(),
+            messages: BTreeMap::new(),
             channels: PerChannel::default(),
             todo: VecDeque::new(),
             entries: HashMap::new(),
@@ -217,7 +218,8 @@ impl Manager {
     #[must_use]
     pub fn next_attempt(&self, id: MessageId, channel: Channel) -> Option<Unix> {
         match self.messages.get(&id)?.tracks.of(channel) {
-            Track::Waiting(at) | Track::Loading { due: at, .. } => Some(*at),
+            Track::Waiting(at) => Some(*at),
+            Track::Loading(loading) => Some(loading.due),
             Track::Done | Track::Running(_) => None,
         }
     }
@@ -297,7 +299,7 @@ impl Manager {
             return true;
         };
         let started = self.now;
-        *message.tracks.of_mut(channel) = Track::Loading { due, started };
+        *message.tracks.of_mut(channel) = Track::Loading(Box::new(Loading { due, started }));
         line.loading += 1;
         let serial = Some(message.serial);
         let step = self.new_step();

@@ -37,10 +37,19 @@ pub(super) enum Track {
     Done,
     /// The next attempt is due at this time.
     Waiting(Unix),
-    /// The recipients are being read for an attempt that began at `started`.
-    Loading { due: Unix, started: Unix },
+    /// The recipients are being read. Boxed, as a million messages wait for each that loads.
+    Loading(Box<Loading>),
     /// An attempt is on its way.
     Running(Box<Pass>),
+}
+
+/// An attempt whose recipients are not there yet.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Loading {
+    /// When it was due.
+    pub(super) due: Unix,
+    /// When it began.
+    pub(super) started: Unix,
 }
 
 /// One attempt at all recipients of a channel.
@@ -325,5 +334,16 @@ impl Message {
             Track::Running(pass) => Some(pass),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A million of them wait in memory, see docs/performance.md.
+    #[test]
+    fn a_message_that_only_waits_is_small() {
+        assert!(size_of::<Message>() <= 64, "{}", size_of::<Message>());
     }
 }
