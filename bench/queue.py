@@ -15,13 +15,13 @@ def run(*words, **more):
     return subprocess.run(words, check=True, stdout=subprocess.DEVNULL, **more)
 
 
-def home_with(root, count):
+def home_with(root, count, *how):
     home = f"{root}/home-{count}"
     run(f"{BIN}/mtad", "--home", home, "init", "--me", "bench.example")
     for name in ["concurrencylocal", "concurrencyremote"]:
         open(f"{home}/control/{name}", "w").write("0\n")
     begun = time.monotonic()
-    run(f"{BIN}/fill", f"{home}/queue", str(count))
+    run(f"{BIN}/fill", f"{home}/queue", str(count), *how)
     print(f"  filled with {count} messages in {time.monotonic() - begun:.0f} s", flush=True)
     return home
 
@@ -111,7 +111,7 @@ def main():
             listens, memory = min(serve(home) for _ in range(3))
             print(f"  serve: listens after {listens:.2f} s, {(memory - empty[1]) / words.list:.0f} bytes PSS a recipient")
         if words.memory:
-            listens, memory = serve(home_with(root, words.memory))
+            listens, memory = serve(home_with(root, words.memory, "linked"))
             print(f"  {words.memory} messages: listens after {listens:.2f} s, {(memory - empty[1]) / words.memory:.0f} bytes PSS a recipient")
     finally:
         shutil.rmtree(root)

@@ -1,6 +1,7 @@
 //! Fills a queue with preprocessed messages, each of one remote recipient (INTERNALS §2, state S5).
 //!
-//! `fill QUEUE COUNT` — nothing is synced, and nobody may be using the queue.
+//! `fill QUEUE COUNT [linked]` — nothing is synced, and nobody may be using the queue. `linked` shares
+//! envelope files between messages and leaves bodies empty: a million then take little room on disk.
 
 #![allow(
     clippy::unwrap_used,
@@ -11,24 +12,40 @@
 use mta_core::ports::spool::MessageId;
 use mta_core::rewrite::Channel;
 use mta_store::queue::Layout;
-use std::fs::{File, rename, write};
+use std::fs::{File, hard_link, rename, write};
 use std::os::unix::fs::MetadataExt as _;
+
+/// How many names one file gets; file systems allow about 65,000.
+const LINKS: u64 = 50_000;
 
 fn main() {
     let arguments: Vec<String> = std::env::args().collect();
     let layout = Layout::new(&arguments[1]);
     let count: u64 = arguments[2].parse().unwrap();
+    let linked = arguments.get(3).is_some_and(|word| word == "linked");
+    let body: &[u8] = match linked {
+        true => b"",
+        false => {
+            b"Received: (qmail 1 invoked by uid 0); 1 Jan 2026 00:00:00 -0000\nSubject: x\n\nbody\n"
+        }
+    };
+    let mut shared = None;
     for n in 0..count {
         let begun = layout.dir().join(format!("pid/fill.{n}"));
-        write(
-            &begun,
-            b"Received: (qmail 1 invoked by uid 0); 1 Jan 2026 00:00:00 -0000\nSubject: x\n\nbody\n",
-        )
-        .unwrap();
+        write(&begun, body).unwrap();
         let id = MessageId(File::open(&begun).unwrap().metadata().unwrap().ino());
         rename(begun, layout.mess(id)).unwrap();
-        write(layout.info(id), b"Fsender@bench.example\0").unwrap();
-        let recipient = format!("Trecipient{n}@far.example\0");
-        write(layout.channel(id, Channel::Remote), recipient).unwrap();
+        let (info, remote) = (layout.info(id), layout.channel(id, Channel::Remote));
+        match &shared {
+            Some((first_info, first_remote)) if n % LINKS != 0 => {
+                hard_link(first_info, info).unwrap();
+                hard_link(first_remote, remote).unwrap();
+            }
+            _ => {
+                write(&info, b"Fsender@bench.example\0").unwrap();
+                write(&remote, format!("Trecipient{n}@far.example\0")).unwrap();
+                shared = linked.then_some((info, remote));
+            }
+        }
     }
 }
