@@ -106,8 +106,10 @@ def main():
             home = home_with(root, words.list)
             for command in [[f"{BIN}/mtad", "--home", home, "queue", "list"], [f"{BIN}/qmail", "--home", home, "qmail-qread"]]:
                 seconds(*command)
+                before = children_cpu()
                 best = min(seconds(*command) for _ in range(3))
-                print(f"  {command[-2]} {command[-1]}: {best:.2f} s")
+                cpu = (children_cpu() - before) / 3
+                print(f"  {' '.join(command[3:])}: {best:.2f} s, {cpu:.2f} s of CPU")
             listens, memory = min(serve(home) for _ in range(3))
             print(f"  serve: listens after {listens:.2f} s, {(memory - empty[1]) / words.list:.0f} bytes PSS a recipient")
         if words.memory:

@@ -3,7 +3,7 @@
 use super::error::{At, QueueError};
 use super::preprocess::address;
 use super::{Queue, limits};
-use crate::files::{Access, Files, OpenFile};
+use crate::files::{Access, Files, Kind, OpenFile};
 use crate::log::Door;
 use mta_core::ports::spool::MessageId;
 use mta_core::{Address, Unix};
@@ -126,6 +126,20 @@ impl<F: Files> Queue<F> {
         };
         let len = file.stat().at("describe", &path)?.size;
         Ok(Message::in_file(file, len))
+    }
+
+    /// Returns how many bytes a message has, without opening it.
+    ///
+    /// # Errors
+    /// [`QueueError::Gone`] where there is none, [`QueueError::Broken`] where it is no file.
+    pub fn size(&self, id: MessageId) -> Result<u64, QueueError> {
+        let path = self.paths().mess(id);
+        match self.files().stat(&path) {
+            Ok(stat) if stat.kind == Kind::File => Ok(stat.size),
+            Ok(_) => Err(QueueError::broken(path, "expected a regular file")),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Err(QueueError::Gone(id)),
+            Err(error) => Err(error).at("describe", &path),
+        }
     }
 
     /// Returns what tells a message from every other that has or had its number.

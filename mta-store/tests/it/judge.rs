@@ -204,7 +204,9 @@ fn take_stock(queue: &Queue<SimFiles>) -> Result<Vec<Seen>, String> {
 
 fn look(queue: &Queue<SimFiles>, id: MessageId) -> Result<Seen, Box<dyn std::error::Error>> {
     let mut body = Vec::new();
-    queue.open_message(id)?.reader().read_to_end(&mut body)?;
+    let message = queue.open_message(id)?;
+    message.reader().read_to_end(&mut body)?;
+    assert_eq!(queue.size(id)?, message.len(), "size of {id}");
     let mut pending = Vec::new();
     for channel in Channel::ALL {
         queue.each_pending(id, channel, &mut |one| pending.push(one.address))?;

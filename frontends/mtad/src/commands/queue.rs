@@ -40,10 +40,13 @@ pub(super) fn run(home: &Home, what: &Command, out: &mut dyn Write) -> Result<()
 }
 
 fn list(home: &Home, queue: &Queue<RealFiles>, out: &mut dyn Write) -> Result<(), Failure> {
-    list_store(home, &look(queue)?, out)?;
+    // Standard output is written line by line otherwise, three calls a message.
+    let mut out = io::BufWriter::with_capacity(PIECE, out);
+    list_store(home, &look(queue)?, &mut out)?;
     for id in queue.todo().map_err(ask::failure)? {
-        describe_todo(queue, id, out)?;
+        describe_todo(queue, id, &mut out)?;
     }
+    out.flush()?;
     Ok(())
 }
 

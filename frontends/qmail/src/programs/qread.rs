@@ -62,7 +62,7 @@ fn list(io: &mut Io<'_>) -> Result<(), Trouble> {
 }
 
 fn describe(queue: &Queue<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Trouble> {
-    let size = queue.open_message(id)?.len();
+    let size = queue.size(id)?;
     let bouncing = queue.layout().bounce(id).exists();
     let info = queue.info(id)?;
     let date = date::qmail(info.birth);
