@@ -213,6 +213,25 @@ fn a_session_on_standard_input_is_told_where_it_comes_from() {
 }
 
 #[test]
+fn a_message_is_taken_in_a_session_on_standard_input() {
+    let home = home();
+    std::os::unix::fs::symlink(BINARY, home.at("bin/qmail-smtpd")).unwrap();
+    let dialogue = "HELO me\r\nMAIL FROM:<s@s.s>\r\nRCPT TO:<far@away.example>\r\nDATA\r\n\
+        Subject: x\r\n\r\n..dot\r\n.\r\nQUIT\r\n";
+    let got = home.run("sendmail").args(["-bs"]).input(dialogue).end();
+    let codes: Vec<_> = got.out.lines().filter_map(|line| line.get(..4)).collect();
+    let want = ["220 ", "250 ", "250 ", "250 ", "354 ", "250 ", "221 "];
+    assert_eq!((got.code, codes), (0, want.to_vec()), "{got:?}");
+    let (envelope, message) = home.queued().remove(0);
+    let envelope = String::from_utf8(envelope).unwrap();
+    assert!(
+        envelope.ends_with("\0Fs@s.s\0Tfar@away.example\0"),
+        "{envelope:?}"
+    );
+    assert!(message.ends_with(b"\nSubject: x\n\n.dot\n"));
+}
+
+#[test]
 fn programs_that_are_missing_are_named() {
     let home = Home::new();
     let rows: [(&str, &[&str], &str); 4] = [
