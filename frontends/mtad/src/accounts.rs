@@ -2,7 +2,7 @@
 
 use crate::home::Home;
 use crate::roaming::Roaming;
-use crate::{Failure, random};
+use crate::{Failure, random, scram};
 use async_trait::async_trait;
 use driver::StorePool;
 use mta_auth::LoginName;
@@ -41,6 +41,7 @@ pub struct Logins {
     accounts: Arc<Accounts>,
     pool: StorePool,
     rehash: Option<Recipe>,
+    keep_scram: bool,
     roaming: Arc<Roaming>,
 }
 
@@ -57,8 +58,16 @@ impl Logins {
             accounts,
             pool,
             rehash,
+            keep_scram: false,
             roaming,
         }
+    }
+
+    /// Keeps keys of SCRAM as well for whoever logs in with a clear password.
+    #[must_use]
+    pub(crate) const fn keeping_scram(mut self) -> Self {
+        self.keep_scram = true;
+        self
     }
 }
 
@@ -105,7 +114,7 @@ impl Claim {
 
 /// Replaces a string that is weaker than what is written today. What goes wrong is logged: the
 /// login is good all the same.
-fn rehash(accounts: &Accounts, mailbox: &Mailbox, clear: &[u8], recipe: &Recipe) {
+fn rehash(accounts: &Accounts, mailbox: &mut Mailbox, clear: &[u8], recipe: &Recipe) {
     if !needs_rehash(&mailbox.hash, recipe) {
         return;
     }
@@ -119,7 +128,10 @@ fn rehash(accounts: &Accounts, mailbox: &Mailbox, clear: &[u8], recipe: &Recipe)
         return;
     };
     match accounts.rehash(mailbox, &crypt) {
-        Ok(true) => tracing::info!("password of {address} hashed anew"),
+        Ok(true) => {
+            tracing::info!("password of {address} hashed anew");
+            mailbox.hash = crypt.into_bytes();
+        }
         Ok(false) => {}
         Err(error) => tracing::warn!("unable to hash anew for {address}: {error}"),
     }
@@ -145,13 +157,19 @@ impl Authenticator for Logins {
             return Login::Refused;
         };
         let (accounts, recipe) = (Arc::clone(&self.accounts), self.rehash);
+        let keep_scram = self.keep_scram;
         let (roaming, from) = (Arc::clone(&self.roaming), attempt.from);
         let checked = self.pool.run(move || {
-            let login = claim.check(&accounts, &name, service)?;
-            if let (vpopmail::Login::Accepted(mailbox), Claim::Password(clear), Some(recipe)) =
-                (&login, &claim, &recipe)
+            let mut login = claim.check(&accounts, &name, service)?;
+            if let (vpopmail::Login::Accepted(mailbox), Claim::Password(clear)) =
+                (&mut login, &claim)
             {
-                rehash(&accounts, mailbox, clear, recipe);
+                if let Some(recipe) = &recipe {
+                    rehash(&accounts, mailbox, clear, recipe);
+                }
+                if keep_scram {
+                    scram::keep(&accounts, mailbox, clear);
+                }
             }
             if let (vpopmail::Login::Accepted(mailbox), Some(from)) = (&login, from) {
                 note(&accounts, mailbox, from);

@@ -182,6 +182,7 @@ impl Door {
                 let digest = digest.expose();
                 (name, Proof::CramMd5 { challenge, digest })
             }
+            Question::Keys { name } => return self.find_keys(name).await,
             _ => return Answer::Wrong,
         };
         let how = self.exchange.as_ref().map_or("", |(m, _)| m.name());
@@ -195,7 +196,59 @@ impl Door {
         }
     }
 
+    /// Finds keys, real or pretended: whether the name is there shows only at the end.
+    async fn find_keys(&mut self, name: &[u8]) -> Answer {
+        let Some(keys) = &self.server.keys else {
+            return Answer::Wrong;
+        };
+        let (session, shown) = (self.session, Filtered(name));
+        let Some(wait) = self.throttled(|throttle, from, now| throttle.turn(from, now)) else {
+            tracing::warn!("{session}: login of {shown} not checked: too many failed before it");
+            return Answer::Unsure;
+        };
+        tokio::time::sleep(wait).await;
+        match keys.find(name, self.service).await {
+            Ok((account, keys)) => {
+                self.account = account;
+                Answer::Keys(Box::new(keys))
+            }
+            Err(why) => {
+                tracing::warn!("{session}: unable to check the login of {shown}: {why}");
+                Answer::Unsure
+            }
+        }
+    }
+
+    /// Keeps account of an exchange whose proof was checked here and not by [`Self::check`].
+    fn note_proof(&self, done: &Exchanged) {
+        let Some((mechanism, _)) = &self.exchange else {
+            return;
+        };
+        let (session, how) = (self.session, mechanism.name());
+        if !matches!(
+            mechanism,
+            Mechanism::ScramSha256 | Mechanism::ScramSha256Plus
+        ) {
+            return;
+        }
+        match (done, &self.account) {
+            (Exchanged::Accepted(_), Some(account)) => {
+                self.throttled(|throttle, from, now| throttle.succeeded(from, now));
+                let name = Filtered(account.name.as_bytes());
+                tracing::info!("{session}: login {name} by {how}");
+            }
+            (Exchanged::Refused(Reason::Credentials, name), _) => {
+                self.throttled(|throttle, from, now| throttle.failed(from, now));
+                let name = name.clone().unwrap_or_default();
+                let shown = Filtered(&name);
+                tracing::info!("{session}: login refused: {shown} by {how}");
+            }
+            _ => {}
+        }
+    }
+
     fn done(&mut self, done: Exchanged) -> Stage {
+        self.note_proof(&done);
         self.exchange = None;
         match (done, self.account.take()) {
             (Exchanged::Accepted(_), Some(account)) => Stage::In(account),

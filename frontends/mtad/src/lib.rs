@@ -38,6 +38,7 @@ pub mod remote;
 pub mod requests;
 mod roaming;
 pub mod rules;
+mod scram;
 pub mod serve;
 pub mod server;
 pub mod setup;

@@ -16,6 +16,7 @@ use crate::privileges::{self, Privileges};
 use crate::proxied::Proxies;
 use crate::remote::Remote;
 use crate::roaming::{self, Roaming};
+use crate::scram::Keys;
 use crate::server::{self, Pools, Server};
 use crate::setup::{self, Remade};
 use crate::signals::Signals;
@@ -308,6 +309,7 @@ fn assemble(
     let roaming = Roaming::new(&accounts, &snapshot, &config.testing);
     let authenticator = authenticator(&home, &config, &snapshot, (&accounts, &pools, &roaming));
     let clock = Clock::start();
+    let keys = keys(&home, &config, (&accounts, &pools))?;
     let server = Server {
         own_addresses: delivery::remote::interface_addresses().map_err(|error| {
             Failure::temporary(format!("unable to figure out my IP addresses: {error}"))
@@ -318,6 +320,7 @@ fn assemble(
             pools.sessions.clone(),
         )),
         authenticator,
+        keys,
         throttle: Mutex::new(Throttle::new(config.auth.delays())),
         listings: Arc::new(Listings::new(config.limits.pop3_remembered)),
         guard: Mutex::new(Guard::new(config.abuse.settings())),
@@ -338,6 +341,17 @@ fn assemble(
     Ok((Arc::new(server), local))
 }
 
+/// The keys of SCRAM, where it is offered.
+fn keys(
+    home: &Home,
+    config: &Config,
+    (accounts, pools): (&Arc<Accounts>, &Pools),
+) -> Result<Option<Keys>, Failure> {
+    let parts = (Arc::clone(accounts), pools.sessions.clone());
+    let offered = config.auth.offers_scram();
+    offered.then(|| Keys::open(home, parts)).transpose()
+}
+
 /// A checkpassword program where the settings name one, else our own files.
 fn authenticator(
     home: &Home,
@@ -352,12 +366,19 @@ fn authenticator(
     let parts = (Arc::clone(accounts), pools.sessions.clone());
     match Checkpassword::new(home, config, me, parts) {
         Some(program) => Arc::new(program),
-        None => Arc::new(Logins::new(
-            Arc::clone(accounts),
-            pools.logins.clone(),
-            config.auth.rehash.then(|| config.auth.recipe()),
-            Arc::clone(roaming),
-        )),
+        None => {
+            let logins = Logins::new(
+                Arc::clone(accounts),
+                pools.logins.clone(),
+                config.auth.rehash.then(|| config.auth.recipe()),
+                Arc::clone(roaming),
+            );
+            Arc::new(if config.auth.keeps_scram() {
+                logins.keeping_scram()
+            } else {
+                logins
+            })
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use crate::journal::Journal;
 use crate::maildrops::Listings;
 use crate::roaming::Roaming;
 use crate::rules::Admission;
+use crate::scram::Keys;
 use crate::stop::Stop;
 use crate::tls::Tls;
 use delivery::dates::Dates;
@@ -93,6 +94,8 @@ pub struct Server {
     pub(crate) spool: Arc<dyn Spool>,
     pub(crate) directory: Arc<dyn Directory>,
     pub(crate) authenticator: Arc<dyn Authenticator>,
+    /// Keys of SCRAM, where it is offered.
+    pub(crate) keys: Option<Keys>,
     pub(crate) throttle: Mutex<Throttle>,
     pub(crate) guard: Mutex<Guard>,
     pub(crate) roaming: Arc<Roaming>,

@@ -24,7 +24,7 @@ pub enum Service {
 }
 
 impl Service {
-    const fn forbidden_by(self) -> Flags {
+    pub(super) const fn forbidden_by(self) -> Flags {
         match self {
             Self::Pop => Flags::NO_POP,
             Self::Imap => Flags::NO_IMAP,
@@ -167,7 +167,7 @@ impl<F: Files> Vpopmail<F> {
         Ok(done)
     }
 
-    fn named(&self, name: &LoginName) -> Result<Option<Mailbox>, AccountError> {
+    pub(super) fn named(&self, name: &LoginName) -> Result<Option<Mailbox>, AccountError> {
         let domain = match name.domain() {
             Some(domain) => Some(domain.to_owned()),
             None => self.default_domain()?,

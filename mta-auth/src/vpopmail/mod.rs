@@ -25,6 +25,7 @@ mod mailbox_quota;
 mod new_domain;
 mod placement;
 mod relay;
+mod scram;
 mod senders;
 mod tree;
 mod users;

@@ -498,3 +498,52 @@ fn no_message_panics() {
         proptest::prop_assert!(!accepted);
     });
 }
+
+#[test]
+fn keys_are_void_once_the_password_or_the_file_is_another() {
+    use crate::vpopmail::{crypt, domain, fresh, mailbox, put};
+    use mta_auth::LoginName;
+    use mta_auth::sasl::ScramKeys;
+    use mta_auth::vpopmail::{NewUser, Service};
+    let (files, accounts) = fresh();
+    let at = domain("old.test");
+    accounts.add_domain(&at, &crypt("x")).unwrap();
+    let joe = NewUser::new(mailbox("joe"), crypt("x"));
+    accounts.add_user(&at, &joe).unwrap();
+    let joe = || accounts.find("joe", "old.test").unwrap().unwrap();
+    assert_eq!(accounts.scram_keys(&joe()).unwrap(), None);
+    let keys = ScramKeys::derive(b"x", b"salt", 4096).unwrap();
+    accounts.keep_scram_keys(&joe(), &keys).unwrap();
+    assert_eq!(accounts.scram_keys(&joe()).unwrap(), Some(keys.clone()));
+    let name = LoginName::parse(b"joe@old.test").unwrap();
+    let found = |service| accounts.scram_login(&name, service).unwrap().is_some();
+    assert!(found(Service::Pop) && found(Service::Smtp));
+    accounts
+        .set_flags(&at, &mailbox("joe"), mta_auth::Flags::NO_POP)
+        .unwrap();
+    assert!(!found(Service::Pop) && found(Service::Smtp));
+    let stranger = LoginName::parse(b"ann@old.test").unwrap();
+    assert!(
+        accounts
+            .scram_login(&stranger, Service::Smtp)
+            .unwrap()
+            .is_none()
+    );
+    accounts
+        .set_password(&at, &mailbox("joe"), &crypt("y"))
+        .unwrap();
+    assert_eq!(accounts.scram_keys(&joe()).unwrap(), None);
+    accounts
+        .set_password(&at, &mailbox("joe"), &crypt("x"))
+        .unwrap();
+    assert_eq!(accounts.scram_keys(&joe()).unwrap(), Some(keys));
+    for rubbish in [
+        &b""[..],
+        b"x",
+        b"\xff \n",
+        b"0 SCRAM-SHA-256$4096:c2FsdA==$\n",
+    ] {
+        put(&files, "/h/domains/old.test/joe/.scram-sha-256", rubbish);
+        assert_eq!(accounts.scram_keys(&joe()).unwrap(), None);
+    }
+}

@@ -1,6 +1,7 @@
 //! Every change of a domain or an account leaves the old state or the new one, at a crash or a failing call (vmoduser(8), valias(8), vmoddomlimits(8)).
 
 use crate::vpopmail::{Accounts, crypt, domain, fresh, mailbox, put};
+use mta_auth::sasl::ScramKeys;
 use mta_auth::vpopmail::{AccountError, AliasName, CatchAll, Domain, Layout, NewUser, Vpopmail};
 use mta_auth::{Flags, Limits, Quota};
 use mta_core::Unix;
@@ -8,7 +9,7 @@ use mta_store::files::sim::Fault;
 use mta_store::files::{Files, SimFiles};
 use mta_store::maildir::UniqueName;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 const STATES: usize = 24;
 
@@ -173,7 +174,25 @@ fn changes_of_maps() -> Vec<Change> {
             },
             |_, a| format!("{:?}", a.ip_maps().unwrap()),
         ),
+        (
+            "keys of SCRAM",
+            |a| {
+                let joe = a.find("joe", "old.test")?.unwrap();
+                a.keep_scram_keys(&joe, &keys())
+            },
+            |_, a| {
+                let joe = a.find("joe", "old.test").unwrap().unwrap();
+                let found = a.scram_keys(&joe).unwrap();
+                found.map_or_else(String::new, |keys| keys.to_string())
+            },
+        ),
     ]
+}
+
+fn keys() -> ScramKeys {
+    static KEYS: OnceLock<ScramKeys> = OnceLock::new();
+    let make = || ScramKeys::derive(b"x", b"salt", 4096).unwrap();
+    KEYS.get_or_init(make).clone()
 }
 
 /// The changes of a domain, and what of them can be seen.

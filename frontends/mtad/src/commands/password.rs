@@ -3,9 +3,9 @@
 use crate::cli::Password;
 use crate::config::Config;
 use crate::home::Home;
-use crate::{Failure, accounts, random};
+use crate::{Failure, accounts, random, scram};
 use mta_auth::password::{Recipe, Salt};
-use mta_auth::sasl::Secret;
+use mta_auth::sasl::{ScramKeys, Secret};
 use nix::sys::termios::{LocalFlags, SetArg, tcgetattr, tcsetattr};
 use std::io::{self, BufRead, IsTerminal, Read, Write};
 use zeroing::Clear;
@@ -19,6 +19,8 @@ pub(super) struct New {
     pub(super) shown: Option<String>,
     /// Itself, where etc/vpopmail.conf says that clear passwords are kept.
     pub(super) kept: Option<Secret>,
+    /// Keys of SCRAM, where mtad.toml says that they are kept.
+    pub(super) scram: Option<ScramKeys>,
 }
 
 /// What happens where nobody says a password.
@@ -39,6 +41,7 @@ pub(super) fn new(home: &Home, from: Password, unsaid: Unsaid) -> Result<New, Fa
     let way = &Way {
         recipe: Config::read(&home.config())?.auth.recipe(),
         clear_passwd: settings.clear_passwd,
+        keep_scram: Config::read(&home.config())?.auth.keeps_scram(),
     };
     let terminal = io::stdin().is_terminal() && io::stderr().is_terminal();
     if from.password_stdin {
@@ -57,6 +60,7 @@ pub(super) fn new(home: &Home, from: Password, unsaid: Unsaid) -> Result<New, Fa
 struct Way {
     recipe: Recipe,
     clear_passwd: bool,
+    keep_scram: bool,
 }
 
 impl Way {
@@ -65,6 +69,10 @@ impl Way {
             crypt: crypt(clear, &self.recipe)?,
             shown: None,
             kept: self.clear_passwd.then(|| Secret::new(clear)),
+            scram: match self.keep_scram {
+                true => Some(scram::derive(clear).map_err(no_randomness)?),
+                false => None,
+            },
         })
     }
 }
@@ -74,6 +82,7 @@ pub(super) fn invent() -> Result<New, Failure> {
     invent_by(&Way {
         recipe: Recipe::default(),
         clear_passwd: false,
+        keep_scram: false,
     })
 }
 

@@ -5,6 +5,7 @@ use super::password::{self, Unsaid};
 use crate::cli::User;
 use crate::home::Home;
 use crate::{Failure, accounts};
+use mta_auth::sasl::ScramKeys;
 use mta_auth::vpopmail::{AccountError, NewUser};
 use mta_auth::{DomainName, MailboxName};
 use std::io::Write;
@@ -15,9 +16,10 @@ pub(super) fn run(home: &Home, what: &User, out: &mut dyn Write) -> Result<(), F
         User::Add { address, password } => {
             let (name, domain) = parse(address)?;
             let new = password::new(home, *password, Unsaid::AskOrInvent)?;
-            let shown = format!("{name}@{domain}");
-            let user = NewUser::new(name, new.crypt).clear(new.kept);
-            accounts.add_user(&domain, &user)?;
+            let (shown, user) = (format!("{name}@{domain}"), name.clone());
+            let added = NewUser::new(name, new.crypt).clear(new.kept);
+            accounts.add_user(&domain, &added)?;
+            keep(&accounts, (&domain, &user), new.scram)?;
             if let Some(clear) = new.shown {
                 writeln!(out, "{shown} password {clear}")?;
             }
@@ -30,8 +32,24 @@ pub(super) fn run(home: &Home, what: &User, out: &mut dyn Write) -> Result<(), F
             let (name, domain) = parse(address)?;
             let new = password::new(home, *password, Unsaid::Ask)?;
             accounts.set_passwords(&domain, &name, (&new.crypt, new.kept.as_ref()))?;
+            keep(&accounts, (&domain, &name), new.scram)?;
         }
         User::List { address } => list(&accounts, address.as_deref(), out)?,
+    }
+    Ok(())
+}
+
+/// Keeps keys of SCRAM beside a password that was just set.
+fn keep(
+    accounts: &accounts::Accounts,
+    (domain, name): (&DomainName, &MailboxName),
+    keys: Option<ScramKeys>,
+) -> Result<(), Failure> {
+    let Some(keys) = keys else {
+        return Ok(());
+    };
+    if let Some(mailbox) = accounts.find(name.as_str(), domain.as_str())? {
+        accounts.keep_scram_keys(&mailbox, &keys)?;
     }
     Ok(())
 }

@@ -20,6 +20,8 @@ pub struct Auth {
     pub without_tls: WithoutTls,
     /// Offer CRAM-MD5 and APOP: vpasswd holds clear passwords.
     pub clear_passwords: bool,
+    /// Whether keys of SCRAM are kept, and SCRAM is offered.
+    pub scram: Scram,
     /// How new passwords are written.
     pub scheme: Scheme,
     /// Whether a weaker string is replaced when its password was right.
@@ -54,6 +56,20 @@ pub enum WithoutTls {
     Everywhere,
 }
 
+/// What is done about SCRAM-SHA-256.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(clippy::exhaustive_enums, reason = "nothing, half or all")]
+pub enum Scram {
+    /// Nothing.
+    #[default]
+    Off,
+    /// Keys are kept for whoever sets a password or logs in with a clear one.
+    Keep,
+    /// And it is offered: who has no keys yet cannot log in by it.
+    Offer,
+}
+
 /// The scheme of new passwords.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -78,6 +94,7 @@ impl Default for Auth {
             programs: 10,
             without_tls: WithoutTls::default(),
             clear_passwords: false,
+            scram: Scram::default(),
             scheme: Scheme::default(),
             rehash: true,
             name_account: false,
@@ -101,11 +118,20 @@ impl Auth {
     }
 
     /// What vpasswd holds; `clear_passwd` is the setting in etc/vpopmail.conf.
-    pub(crate) const fn stored(&self, clear_passwd: bool) -> Stored {
+    pub(crate) fn stored(&self, clear_passwd: bool) -> Stored {
         Stored {
             clear: self.clear_passwords || clear_passwd,
-            scram: false,
+            scram: self.offers_scram(),
         }
+    }
+
+    /// A checkpassword program knows no keys.
+    pub(crate) fn offers_scram(&self) -> bool {
+        self.scram == Scram::Offer && self.program.is_empty()
+    }
+
+    pub(crate) fn keeps_scram(&self) -> bool {
+        self.scram != Scram::Off
     }
 
     pub(crate) const fn delays(&self) -> throttle::Settings {

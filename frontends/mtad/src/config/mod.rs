@@ -11,7 +11,7 @@ mod settings;
 mod tls;
 
 pub use abuse::Abuse;
-pub use auth::{Auth, Scheme, WithoutTls};
+pub use auth::{Auth, Scheme, Scram, WithoutTls};
 pub use network::{Network, NoNetwork, hold_everything};
 pub use notices::Notices;
 pub use proxy::Proxy;

@@ -23,6 +23,7 @@ mod remote;
 mod roaming;
 mod route;
 mod rules;
+mod scram;
 mod sessions;
 mod submission;
 mod supervisor;

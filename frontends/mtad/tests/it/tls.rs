@@ -30,7 +30,7 @@ impl Secure {
         Ok(Self(BufReader::new(tls)))
     }
 
-    fn connect(to: SocketAddr, host: &str, pem: &str) -> std::io::Result<Self> {
+    pub(crate) fn connect(to: SocketAddr, host: &str, pem: &str) -> std::io::Result<Self> {
         Self::on(TcpStream::connect(to).unwrap(), host, pem)
     }
 
@@ -40,7 +40,7 @@ impl Secure {
         self.reply()
     }
 
-    fn send(&mut self, command: &str) {
+    pub(crate) fn send(&mut self, command: &str) {
         let line = format!("{command}\r\n");
         self.0.get_mut().write_all(line.as_bytes()).unwrap();
     }
@@ -54,10 +54,19 @@ impl Secure {
         }
     }
 
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.0.read_line(&mut line).unwrap();
         line.trim_end().to_owned()
+    }
+
+    /// What tells this connection from all others.
+    pub(crate) fn exporter(&self) -> Option<Vec<u8>> {
+        self.0
+            .get_ref()
+            .facts()
+            .exporter()
+            .map(|data| data.to_vec())
     }
 
     fn message(&mut self, to: &str, text: &str) -> String {
@@ -70,7 +79,7 @@ impl Secure {
 }
 
 /// A connection in the clear whose last line was the answer to STARTTLS or STLS.
-fn begun(to: SocketAddr, commands: &[&str]) -> TcpStream {
+pub(crate) fn begun(to: SocketAddr, commands: &[&str]) -> TcpStream {
     let mut stream = TcpStream::connect(to).unwrap();
     stream.set_read_timeout(Some(LIMIT)).unwrap();
     let mut said = Vec::new();
@@ -95,7 +104,7 @@ fn begun(to: SocketAddr, commands: &[&str]) -> TcpStream {
     stream
 }
 
-fn certificate(home: &Home) -> String {
+pub(crate) fn certificate(home: &Home) -> String {
     fs::read_to_string(home.path().join(PEM)).unwrap()
 }
 

@@ -45,6 +45,12 @@ impl Line {
         line
     }
 
+    /// What is below, once every reply was read.
+    pub(crate) fn into_stream(self) -> TcpStream {
+        assert!(self.reader.buffer().is_empty());
+        self.reader.into_inner()
+    }
+
     pub(crate) fn send(&mut self, bytes: &[u8]) {
         self.reader.get_mut().write_all(bytes).unwrap();
     }
