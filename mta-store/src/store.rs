@@ -273,6 +273,11 @@ either! {
     /// # Errors
     /// As [`Store::preprocess`].
     params() -> Params;
+    /// Returns a message's length in bytes.
+    ///
+    /// # Errors
+    /// As [`Store::preprocess`].
+    size() -> u64;
     /// Opens a message's bytes.
     ///
     /// # Errors

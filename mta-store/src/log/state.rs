@@ -334,6 +334,14 @@ impl<F: Files> Log<F> {
         Ok(())
     }
 
+    /// Returns a message's length in bytes.
+    ///
+    /// # Errors
+    /// As [`Log::preprocessed`].
+    pub fn size(&self, id: MessageId) -> Result<u64, QueueError> {
+        self.record(id).map(|record| record.size())
+    }
+
     /// Opens a message's bytes.
     ///
     /// # Errors

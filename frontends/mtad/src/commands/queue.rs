@@ -104,7 +104,7 @@ impl From<Trouble> for Failure {
 /// stands what comes next: the next attempt of each channel, and what an administrator ordered.
 fn describe(store: &Store<RealFiles>, id: MessageId, out: &mut dyn Write) -> Result<(), Trouble> {
     let info = store.info(id)?;
-    let size = store.open_message(id)?.len();
+    let size = store.size(id)?;
     let bouncing = match store.bounce(id)? {
         Some(_) => " bouncing",
         None => "",
