@@ -41,6 +41,23 @@ packages() {
     skipped+=("installing ${missing[*]}: apt-get could not")
 }
 
+# The tests that came with ucspi-tcp are in Debian's source package only.
+ucspi_source() {
+    local place=$target/ucspi-tcp
+    export MTA_UCSPI_TCP_SOURCE=$place/source
+    [ -f "$MTA_UCSPI_TCP_SOURCE/rts.tests" ] && return 0
+    command -v apt-get >/dev/null || { skipped+=('source of ucspi-tcp: needs apt-get'); return 0; }
+    local keys=/usr/share/keyrings/debian-archive-keyring.gpg suite options
+    suite=$(sed -n "s/^VERSION_CODENAME=//p" /etc/os-release)
+    mkdir -p "$place/lists/partial" "$MTA_UCSPI_TCP_SOURCE" || return 0
+    echo "deb-src [signed-by=$keys] http://deb.debian.org/debian $suite main" >"$place/sources.list"
+    options="-o Dir::Etc::sourcelist=$place/sources.list -o Dir::Etc::sourceparts=- -o Dir::State::lists=$place/lists"
+    # shellcheck disable=SC2086 # they are several words
+    (cd "$place" && apt-get $options update -qq && apt-get $options source -qq --download-only --tar-only ucspi-tcp &&
+        tar xzf ucspi-tcp_*.orig.tar.gz --strip-components=1 -C source) >/dev/null 2>&1 && return 0
+    skipped+=('source of ucspi-tcp: apt-get could not')
+}
+
 # Not in Debian: judges the TLS ports in the long run.
 install_sslyze() {
     local place=$target/sslyze
@@ -67,6 +84,7 @@ fuzz_smoke() {
 }
 
 packages
+ucspi_source
 export PATH=$PATH:/usr/sbin:/sbin
 export MTA_TEST_SKIPS=$target/skipped-tests
 mkdir -p "$target" && : >"$MTA_TEST_SKIPS"

@@ -199,6 +199,12 @@ pub fn vpopmail_binary() -> PathBuf {
     binary("vpopmail")
 }
 
+/// The programs of ucspi-tcp, one binary; built where it is not there yet.
+#[must_use]
+pub fn ucspi_binary() -> PathBuf {
+    binary("ucspi")
+}
+
 fn binary(name: &str) -> PathBuf {
     let exe = std::env::current_exe().unwrap();
     let dir = exe.parent().unwrap();

@@ -16,7 +16,7 @@ mod running;
 mod tools;
 mod wait;
 
-pub use home::{Home, TempDir, mtad_binary, qmail_binary, vpopmail_binary};
+pub use home::{Home, TempDir, mtad_binary, qmail_binary, ucspi_binary, vpopmail_binary};
 pub use line_client::LineClient;
 pub use running::Mtad;
 pub use tools::{Ran, run, skip, tool};

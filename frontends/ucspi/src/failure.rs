@@ -54,6 +54,10 @@ pub(crate) fn say(io: &mut Io<'_>, applet: &str, failure: &Failure) {
 
 /// Tells an error of the system in the family's words, which log readers know.
 pub(crate) fn reason(error: &io::Error) -> String {
+    // Both are one kind to std, and the family tells them apart.
+    if error.raw_os_error() == Some(nix::Error::EPERM as i32) {
+        return "permission denied".to_owned();
+    }
     let known = match error.kind() {
         io::ErrorKind::NotFound => "file does not exist",
         io::ErrorKind::PermissionDenied => "access denied",

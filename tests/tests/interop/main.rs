@@ -24,6 +24,7 @@ mod services;
 mod smtp_clients;
 mod tls_clients;
 mod tls_scan;
+mod ucspi_own_tests;
 mod units;
 
 /// The path of a tool, or the end of the test with the reason noted.

@@ -22,12 +22,13 @@ mod relay;
 mod serve;
 
 use crate::Io;
-use crate::failure::Failure;
+use crate::failure::{Failure, reason};
 use applet::Exit;
 use nix::unistd::{Gid, dup2_stdin, dup2_stdout, setgid, setgroups};
 use options::{Ids, Settings, number};
 use pem::Pem;
 use std::fs::File;
+use sys::privileges::PrivilegeError;
 
 pub(crate) use connection::run as run_connection;
 pub(crate) use options::Called;
@@ -62,13 +63,15 @@ fn resolved(io: &Io<'_>, ids: Ids) -> Result<Ids, Failure> {
     if !ids.from_environment {
         return Ok(ids);
     }
-    let read = |name: &str| {
-        let id = io.variable(name).and_then(number);
-        id.ok_or_else(|| Failure::Permanent(format!("expected a number in ${name}").into_bytes()))
-    };
+    let wrong =
+        |name: &str| Failure::Permanent(format!("expected a number in ${name}").into_bytes());
+    let read = |name: &str| number(io.variable(name)?);
     Ok(Ids {
-        gid: read("GID")?,
-        uid: read("UID")?,
+        uid: read("UID").ok_or_else(|| wrong("UID"))?,
+        gid: match io.variable("GID") {
+            Some(_) => read("GID").ok_or_else(|| wrong("GID"))?,
+            None => 0,
+        },
         ..ids
     })
 }
@@ -77,16 +80,20 @@ fn become_other(ids: Ids) -> Result<(), Failure> {
     let failed = |what: &str, why: String| {
         Failure::Temporary(format!("unable to set {what}: {why}").into_bytes())
     };
+    let refused = |error: nix::Error| reason(&error.into());
     let current = nix::unistd::getgid().as_raw();
     let gid = if ids.gid == 0 { current } else { ids.gid };
     if ids.uid != 0 {
         let dropped = sys::drop_privileges(ids.uid, gid, &[]);
-        return dropped.map_err(|error| failed("uid", error.to_string()));
+        return dropped.map_err(|error| match error {
+            PrivilegeError::Refused { source, .. } => failed("uid", refused(source)),
+            other => failed("uid", other.to_string()),
+        });
     }
     if ids.gid != 0 && ids.gid != current {
         let gid = Gid::from_raw(ids.gid);
         let set = setgroups(&[gid]).and_then(|()| setgid(gid));
-        set.map_err(|error| failed("gid", error.to_string()))?;
+        set.map_err(|error| failed("gid", refused(error)))?;
     }
     Ok(())
 }

@@ -358,7 +358,7 @@ fn what_cannot_be_served_is_said_with_the_familys_codes() {
             "nobody in the environment",
             &["-U", "0", "0", "x"],
             100,
-            "tcpserver: fatal: expected a number in $GID\n",
+            "tcpserver: fatal: expected a number in $UID\n",
         ),
         (
             "no service",
