@@ -15,7 +15,7 @@ impl SmallDisk {
     fn mount(at: PathBuf) -> Option<Self> {
         std::fs::create_dir_all(&at).unwrap();
         let mut command = Command::new("mount");
-        command.args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"]);
+        command.args(["-t", "tmpfs", "-o", "size=8m", "tmpfs"]);
         run(command.arg(&at), b"")
             .status
             .success()
@@ -57,7 +57,7 @@ fn a_full_disk_defers_and_nothing_accepted_is_lost() {
     let mut mtad = Mtad::start(&home);
     assert!(send(&mut mtad, "Subject: before\r\n\r\nx").starts_with("250"));
     // One that does not fit leaves nothing behind.
-    let large = "0123456789012345678901234567890123456789012345678901234567890\r\n".repeat(100_000);
+    let large = "0123456789012345678901234567890123456789012345678901234567890\r\n".repeat(200_000);
     let large = format!("Subject: large\r\n\r\n{large}");
     let reply = send(&mut mtad, &large);
     assert!(reply.starts_with("452 4.3.1"), "{reply}");

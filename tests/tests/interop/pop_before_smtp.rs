@@ -41,7 +41,8 @@ impl World {
         fs::write(etc.join("vpopmail.conf"), format!("{OPTIONS}{prog}")).unwrap();
         fs::write(rules, "192.0.2.66:deny\n:allow\n").unwrap();
         // The proxy's header tells from where a client comes.
-        let config = "[proxy]\nfrom = [\"127.0.0.1\"]\n";
+        // The clients come from elsewhere, and log in as in 2005.
+        let config = "[proxy]\nfrom = [\"127.0.0.1\"]\n[auth]\nwithout_tls = \"everywhere\"\n";
         fs::write(home.path().join("mtad.toml"), config).unwrap();
         let world = Self { _temp: temp, home };
         if Path::new("/proc/self").metadata().unwrap().uid() == 0 {
