@@ -107,7 +107,11 @@ fn change(
     if let Drains::Nobody(_lock) = ask::ask_saying(home, queue, request, said)? {
         return own(queue)?.change_params(id, change).map_err(ask::failure);
     }
-    let now = look(queue)?.params(id).map_err(ask::failure)?;
+    let now = match look(queue)?.params(id) {
+        // Released, it was delivered at once.
+        Err(error) if error.is_missing() => return Ok(()),
+        other => other.map_err(ask::failure)?,
+    };
     let mut wanted = now.clone();
     change(&mut wanted);
     if now == wanted || insist(queue, id).is_err() {
