@@ -15,14 +15,17 @@ def run(*words, **more):
     return subprocess.run(words, check=True, stdout=subprocess.DEVNULL, **more)
 
 
-def home_with(root, count, *how):
-    home = f"{root}/home-{count}"
-    run(f"{BIN}/mtad", "--home", home, "init", "--me", "bench.example")
+def home_with(root, count, spool, *how):
+    home = f"{root}/home-{spool}-{count}"
+    run(f"{BIN}/mtad", "--home", home, "init", "--me", "bench.example", "--spool", spool)
     for name in ["concurrencylocal", "concurrencyremote"]:
         open(f"{home}/control/{name}", "w").write("0\n")
     begun = time.monotonic()
-    run(f"{BIN}/fill", f"{home}/queue", str(count), *how)
-    print(f"  filled with {count} messages in {time.monotonic() - begun:.0f} s", flush=True)
+    if spool == "log":
+        run(f"{BIN}/fill", f"{home}/queue/log", str(count), "log")
+    else:
+        run(f"{BIN}/fill", f"{home}/queue", str(count), *how)
+    print(f"  {spool}: filled with {count} messages in {time.monotonic() - begun:.0f} s", flush=True)
     return home
 
 
@@ -100,11 +103,14 @@ def main():
     try:
         if words.inject:
             inject(root, words.inject)
-        empty = serve(home_with(root, 0))
+        empty = serve(home_with(root, 0, "qmail"))
         print(f"  empty queue: listens after {empty[0]:.2f} s, {empty[1] / 1e6:.1f} MB")
-        if words.list:
-            home = home_with(root, words.list)
-            for command in [[f"{BIN}/mtad", "--home", home, "queue", "list"], [f"{BIN}/qmail", "--home", home, "qmail-qread"]]:
+        for spool in ["qmail", "log"] if words.list else []:
+            home = home_with(root, words.list, spool)
+            commands = [[f"{BIN}/mtad", "--home", home, "queue", "list"]]
+            if spool == "qmail":
+                commands.append([f"{BIN}/qmail", "--home", home, "qmail-qread"])
+            for command in commands:
                 seconds(*command)
                 before = children_cpu()
                 best = min(seconds(*command) for _ in range(3))
@@ -112,9 +118,9 @@ def main():
                 print(f"  {' '.join(command[3:])}: {best:.2f} s, {cpu:.2f} s of CPU")
             listens, memory = min(serve(home) for _ in range(3))
             print(f"  serve: listens after {listens:.2f} s, {(memory - empty[1]) / words.list:.0f} bytes PSS a recipient")
-        if words.memory:
-            listens, memory = serve(home_with(root, words.memory, "linked"))
-            print(f"  {words.memory} messages: listens after {listens:.2f} s, {(memory - empty[1]) / words.memory:.0f} bytes PSS a recipient")
+        for spool in ["qmail", "log"] if words.memory else []:
+            listens, memory = serve(home_with(root, words.memory, spool, "linked"))
+            print(f"  {spool}: {words.memory} messages: listens after {listens:.2f} s, {(memory - empty[1]) / words.memory:.0f} bytes PSS a recipient")
     finally:
         shutil.rmtree(root)
 
