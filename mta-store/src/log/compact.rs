@@ -5,7 +5,7 @@
 
 use super::Log;
 use super::frame::{self, Frame, Kind};
-use super::index::{self, At, Change, Known};
+use super::index::{self, At, Change};
 use super::segment;
 use crate::files::Files;
 use crate::queue::{At as _, Quarantined, QueueError};
@@ -88,8 +88,8 @@ impl<F: Files> Log<F> {
         let mut ids: Vec<(u64, MessageId)> = {
             let state = self.shared.lock();
             let there = state.index.ids().filter_map(|(id, known)| {
-                let at = known.at().filter(|at| at.segment == oldest)?;
-                Some((at.offset, id))
+                let at = known.at();
+                (at.segment == oldest).then_some((at.offset, id))
             });
             there.collect()
         };
@@ -122,7 +122,7 @@ impl<F: Files> Log<F> {
         let frame = Frame::with_body(Kind::Message, &record.entry.encode(), &body);
         let (bounce, orders) = {
             let state = self.shared.lock();
-            let more = state.index.get(id).and_then(Known::more);
+            let more = state.index.get(id).and_then(|seen| seen.more());
             let more = more.cloned().unwrap_or_default();
             let file = |at: At| Some((at, Arc::clone(state.segments.get(&at.segment)?)));
             let bounce: Vec<_> = more.bounce.into_iter().filter_map(file).collect();
@@ -152,7 +152,7 @@ impl<F: Files> Log<F> {
                 bounce,
                 orders,
             } = candidate;
-            let Some(known) = state.index.get(id).filter(|known| known.at() == Some(at)) else {
+            let Some(known) = state.index.get(id).filter(|known| known.at() == at) else {
                 continue;
             };
             let more = known.more().cloned().unwrap_or_default();
@@ -235,7 +235,7 @@ impl<F: Files> Log<F> {
         let (at, size, file) = {
             let state = self.shared.lock();
             let known = state.index.get(id).ok_or(QueueError::Gone(id))?;
-            let at = known.at().ok_or(QueueError::Gone(id))?;
+            let at = known.at();
             let file = state.segments.get(&at.segment).map(Arc::clone);
             (at, known.size(), file.ok_or(QueueError::Gone(id))?)
         };

@@ -15,10 +15,14 @@ pub(super) struct At {
     pub(super) offset: u64,
 }
 
-/// One message. What most messages have not got is behind a pointer, because there may be millions.
-#[derive(Clone, Debug, Default)]
-pub(super) struct Known {
-    /// 0 while only records about the message were seen, not its own.
+/// How many neighbours share one piece of memory: numbers grow one by one, so a long queue fills
+/// nearly every place, and a message that is left alone costs no more than this many.
+const NEIGHBOURS: u64 = 16;
+
+/// Where one message stands. There may be millions.
+#[derive(Clone, Copy, Debug, Default)]
+struct Known {
+    /// 0 where there is no such message.
     segment: u32,
     /// In units of eight bytes.
     offset: u32,
@@ -26,7 +30,14 @@ pub(super) struct Known {
     size: u32,
     /// How many, with [`APART`] where the body lies in a file of its own.
     recipients: u32,
-    more: Option<Box<More>>,
+}
+
+/// A message as the index knows it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Seen<'a> {
+    known: Known,
+    /// What most messages have not got.
+    more: Option<&'a More>,
 }
 
 const APART: u32 = 1 << 31;
@@ -53,15 +64,40 @@ pub(super) struct More {
     pub(super) orders: Option<At>,
 }
 
-impl Known {
-    pub(super) fn at(&self) -> Option<At> {
-        (self.segment != 0).then(|| At {
-            segment: u64::from(self.segment),
-            offset: u64::from(self.offset) * super::frame::ALIGN,
-        })
+impl<'a> Seen<'a> {
+    pub(super) fn at(&self) -> At {
+        self.known.at()
     }
 
     pub(super) fn size(&self) -> Size {
+        self.known.size()
+    }
+
+    /// Tells whether no recipient is left.
+    pub(super) fn all_done(&self) -> bool {
+        let done = self.more.map_or(0, |more| more.done.len());
+        done >= self.size().recipients as usize
+    }
+
+    pub(super) const fn more(&self) -> Option<&'a More> {
+        self.more
+    }
+
+    pub(super) fn is_done(&self, recipient: u32) -> bool {
+        let done = self.more.map(|more| more.done.as_slice());
+        done.unwrap_or_default().binary_search(&recipient).is_ok()
+    }
+}
+
+impl Known {
+    fn at(self) -> At {
+        At {
+            segment: u64::from(self.segment),
+            offset: u64::from(self.offset) * super::frame::ALIGN,
+        }
+    }
+
+    fn size(self) -> Size {
         Size {
             bytes: u64::from(self.size) * super::frame::ALIGN,
             recipients: self.recipients & !APART,
@@ -69,19 +105,8 @@ impl Known {
         }
     }
 
-    /// Tells whether no recipient is left.
-    pub(super) fn all_done(&self) -> bool {
-        let done = self.more().map_or(0, |more| more.done.len());
-        done >= self.size().recipients as usize
-    }
-
-    pub(super) fn more(&self) -> Option<&More> {
-        self.more.as_deref()
-    }
-
-    pub(super) fn is_done(&self, recipient: u32) -> bool {
-        let done = self.more().map(|more| more.done.as_slice());
-        done.unwrap_or_default().binary_search(&recipient).is_ok()
+    const fn is_there(self) -> bool {
+        self.segment != 0
     }
 }
 
@@ -103,22 +128,39 @@ pub(super) enum Change {
 /// Every message, and how many bytes of each segment still count.
 #[derive(Debug, Default)]
 pub(super) struct Index {
-    messages: HashMap<u64, Known>,
+    messages: HashMap<u64, Box<[Known; NEIGHBOURS as usize]>>,
+    more: HashMap<u64, More>,
+    count: usize,
     live: HashMap<u64, u64>,
 }
 
 impl Index {
-    pub(super) fn get(&self, id: MessageId) -> Option<&Known> {
-        self.messages.get(&id.0).filter(|known| known.segment != 0)
+    pub(super) fn get(&self, id: MessageId) -> Option<Seen<'_>> {
+        let known = self.known(id.0)?;
+        let more = self.more.get(&id.0);
+        Some(Seen { known, more })
     }
 
-    pub(super) fn ids(&self) -> impl Iterator<Item = (MessageId, &Known)> + '_ {
-        let there = self.messages.iter().filter(|(_, known)| known.segment != 0);
-        there.map(|(id, known)| (MessageId(*id), known))
+    pub(super) fn ids(&self) -> impl Iterator<Item = (MessageId, Seen<'_>)> + '_ {
+        let all = self.messages.iter().flat_map(|(group, neighbours)| {
+            let first = group * NEIGHBOURS;
+            (first..).zip(neighbours.iter().copied())
+        });
+        let there = all.filter(|(_, known)| known.is_there());
+        there.map(|(id, known)| {
+            let more = self.more.get(&id);
+            (MessageId(id), Seen { known, more })
+        })
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.messages.len()
+    pub(super) const fn len(&self) -> usize {
+        self.count
+    }
+
+    fn known(&self, id: u64) -> Option<Known> {
+        let neighbours = self.messages.get(&(id / NEIGHBOURS))?;
+        let known = neighbours.get(place(id))?;
+        known.is_there().then_some(*known)
     }
 
     /// Returns the bytes of messages in one segment.
@@ -147,8 +189,7 @@ impl Index {
             Change::Placed(size) | Change::Moved(size) => return self.place(id, at, size),
             other => other,
         };
-        let known = self.messages.entry(id.0).or_default();
-        let more = known.more.get_or_insert_default();
+        let more = self.more.entry(id.0).or_default();
         match change {
             Change::Done(recipients) => {
                 more.done.extend(recipients);
@@ -165,28 +206,47 @@ impl Index {
 
     /// Forgets a message.
     pub(super) fn remove(&mut self, id: MessageId) {
-        let known = self.messages.remove(&id.0);
-        if let Some((at, size)) = known.and_then(|k| k.at().map(|at| (at, k.size()))) {
-            self.forget_bytes(at.segment, size.bytes);
+        self.more.remove(&id.0);
+        let group = id.0 / NEIGHBOURS;
+        let Some(neighbours) = self.messages.get_mut(&group) else {
+            return;
+        };
+        let Some(known) = neighbours.get_mut(place(id.0)).map(std::mem::take) else {
+            return;
+        };
+        if !neighbours.iter().any(|known| known.is_there()) {
+            self.messages.remove(&group);
+        }
+        if known.is_there() {
+            self.count -= 1;
+            self.forget_bytes(known.at().segment, known.size().bytes);
         }
     }
 
     /// Forgets records about messages whose own record is nowhere.
     pub(super) fn drop_strangers(&mut self) {
-        self.messages.retain(|_, known| known.segment != 0);
+        let mut more = std::mem::take(&mut self.more);
+        more.retain(|id, _| self.known(*id).is_some());
+        self.more = more;
     }
 
     fn place(&mut self, id: MessageId, at: At, size: Size) {
-        let known = self.messages.entry(id.0).or_default();
-        let before = known.at().map(|at| (at.segment, known.size().bytes));
+        let before = self.known(id.0);
         let units = |bytes: u64| u32::try_from(bytes / super::frame::ALIGN).unwrap_or(u32::MAX);
-        known.segment = u32::try_from(at.segment).unwrap_or(u32::MAX);
-        known.offset = units(at.offset);
-        known.size = units(size.bytes);
-        known.recipients = size.recipients.min(APART - 1) | if size.apart { APART } else { 0 };
+        let known = Known {
+            segment: u32::try_from(at.segment).unwrap_or(u32::MAX),
+            offset: units(at.offset),
+            size: units(size.bytes),
+            recipients: size.recipients.min(APART - 1) | if size.apart { APART } else { 0 },
+        };
+        let neighbours = self.messages.entry(id.0 / NEIGHBOURS).or_default();
+        if let Some(here) = neighbours.get_mut(place(id.0)) {
+            *here = known;
+        }
         *self.live.entry(at.segment).or_default() += size.bytes;
-        if let Some((segment, bytes)) = before {
-            self.forget_bytes(segment, bytes);
+        match before {
+            Some(before) => self.forget_bytes(before.at().segment, before.size().bytes),
+            None => self.count += 1,
         }
     }
 
@@ -198,6 +258,11 @@ impl Index {
             }
         }
     }
+}
+
+/// Returns a message's place among its neighbours.
+fn place(id: u64) -> usize {
+    usize::try_from(id % NEIGHBOURS).unwrap_or(0)
 }
 
 /// Writes the head of a record about a message.

@@ -2,7 +2,7 @@
 
 use super::Log;
 use super::envelope::{Reader, tag};
-use super::index::{Change, Known};
+use super::index::Change;
 use crate::files::Files;
 use crate::queue::{At as _, Params, QueueError, Reroute};
 use mta_core::ports::spool::MessageId;
@@ -18,7 +18,7 @@ impl<F: Files> Log<F> {
         let mut params = self.record(id)?.entry.params();
         let place = {
             let state = self.shared.lock();
-            let more = state.index.get(id).and_then(Known::more);
+            let more = state.index.get(id).and_then(|seen| seen.more());
             let at = more.and_then(|more| more.orders);
             at.and_then(|at| Some((at, Arc::clone(state.segments.get(&at.segment)?))))
         };

@@ -73,7 +73,7 @@ impl<F: Files> Log<F> {
             .ids()
             .map(|(id, known)| (known.at(), id))
             .collect();
-        order.sort_unstable_by_key(|(at, _)| at.map(|at| (at.segment, at.offset)));
+        order.sort_unstable_by_key(|(at, _)| (at.segment, at.offset));
         {
             let mut state = self.shared.lock();
             for (number, opened) in replay.segments {

@@ -39,7 +39,7 @@ impl<F: Files> Log<F> {
     /// Reads a message's own record.
     pub(super) fn record(&self, id: MessageId) -> Result<Record<F>, QueueError> {
         let state = self.shared.lock();
-        let at = state.index.get(id).and_then(index::Known::at);
+        let at = state.index.get(id).map(|seen| seen.at());
         let at = at.ok_or(QueueError::Gone(id))?;
         let file = state.segments.get(&at.segment).map(Arc::clone);
         drop(state);
@@ -268,7 +268,7 @@ impl<F: Files> Log<F> {
     #[must_use]
     pub fn next_attempt(&self, id: MessageId, channel: Channel) -> Option<Unix> {
         let state = self.shared.lock();
-        let more = state.index.get(id).and_then(index::Known::more);
+        let more = state.index.get(id).and_then(|seen| seen.more());
         more.and_then(|more| *more.next.of(channel))
     }
 
