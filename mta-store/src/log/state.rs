@@ -303,27 +303,27 @@ impl<F: Files> Log<F> {
     /// Takes a message out, whoever still waits for it, durably.
     ///
     /// # Errors
-    /// After a failure it can be called again.
+    /// [`QueueError::Gone`] where there is none. After any other failure it can be called again.
     pub fn remove(&self, id: MessageId) -> Result<(), QueueError> {
         self.end(id, Wait::Always)
     }
 
     /// Lost at a power failure, the end of a message all of whose recipients are done is found
-    /// again; but a body must not go before it.
+    /// again; but a body must not go before it. Whoever waits finds the message as it was where
+    /// the record could not be written.
     fn end(&self, id: MessageId, wait: Wait) -> Result<(), QueueError> {
         let (kind, head) = index::encode(id, &Change::Finished);
         let mut state = self.shared.lock();
-        let apart = match state.index.get(id) {
-            Some(known) => known.size().apart,
-            // Ended before, in a group that failed: only the record is missing.
-            None if wait == Wait::Always => true,
-            None => return Err(QueueError::Gone(id)),
-        };
-        state.index.remove(id);
+        let known = state.index.get(id).ok_or(QueueError::Gone(id))?;
+        let apart = known.size().apart;
+        let waits = wait == Wait::Always || apart;
+        if !waits {
+            state.index.remove(id);
+        }
         let group = state.append(id, Change::Finished, Frame::new(kind, &head));
         drop(state);
         self.shared.appended();
-        if wait == Wait::Always || apart {
+        if waits {
             self.shared.wait(&group)?;
         }
         if apart {

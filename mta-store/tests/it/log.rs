@@ -169,6 +169,20 @@ fn a_message_that_is_not_done_cannot_be_finished() {
 }
 
 #[test]
+fn what_could_not_be_removed_is_there_and_can_be_removed_again() {
+    let ledger = Ledger::new();
+    let log = open(&ledger.disk).unwrap();
+    let id = ledger.id(ledger.send(&log, 10).unwrap());
+    let calls = ledger.disk.calls();
+    ledger.disk.inject_during(calls + 1, calls + 9, Fault::Io);
+    assert!(log.remove(id).is_err());
+    ledger.disk.heal();
+    assert!(log.open_message(id).is_ok());
+    log.remove(id).unwrap();
+    assert!(matches!(log.remove(id), Err(QueueError::Gone(_))));
+}
+
+#[test]
 fn a_recipient_that_is_none_cannot_be_marked() {
     let ledger = Ledger::new();
     let log = open(&ledger.disk).unwrap();

@@ -210,6 +210,32 @@ fn wrong_orders_are_refused() {
 }
 
 #[test]
+fn what_another_program_queued_is_removed_before_anybody_took_it_over() {
+    let home = Home::in_qmail_layout();
+    home.control("concurrencylocal", "0\n");
+    let mut mtad = Running::start(&home);
+    mtad.message(
+        "a@client.example",
+        &["joe@example.org"],
+        "Subject: x\r\n\r\nx",
+    );
+    until("the message", || (home.queued() == 1).then_some(()));
+    let list = home.run(&["queue", "list"], "").ok();
+    mtad.kill();
+    let id = list
+        .split('#')
+        .nth(1)
+        .and_then(|rest| rest.split(' ').next())
+        .unwrap();
+    // Now the queue is but a door.
+    std::fs::create_dir(home.path().join("queue/log")).unwrap();
+    std::fs::write(home.path().join("queue/log/lock"), "").unwrap();
+    home.run(&["queue", "remove", id], "").ok();
+    let mess = home.path().join("queue/mess");
+    assert!(super::kit::files_below(&mess).is_empty());
+}
+
+#[test]
 fn a_queue_is_converted_there_and_back_with_all_that_is_known() {
     let [usual] = FakeServer::several();
     usual.refuses("@", "451 4.2.0 later");
