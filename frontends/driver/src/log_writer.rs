@@ -2,6 +2,7 @@
 
 use mta_store::files::Files;
 use mta_store::log::Log;
+use mta_store::queue::QueueError;
 use std::io;
 use std::thread::{Builder, JoinHandle};
 
@@ -13,7 +14,7 @@ use std::thread::{Builder, JoinHandle};
 /// use mta_store::log::Log;
 ///
 /// let (log, _) = Log::open(SimFiles::new().into(), "/log").unwrap();
-/// let writer = LogWriter::start(log).unwrap();
+/// let writer = LogWriter::start(log, |trouble| eprintln!("{trouble}")).unwrap();
 /// drop(writer);
 /// ```
 #[derive(Debug)]
@@ -23,15 +24,18 @@ pub struct LogWriter<F: Files> {
 }
 
 impl<F: Files> LogWriter<F> {
-    /// Starts the thread.
+    /// Starts the thread; `trouble` is told where old segments cannot be freed.
     ///
     /// # Errors
     /// Fails when the system starts no thread.
-    pub fn start(log: Log<F>) -> io::Result<Self> {
+    pub fn start(
+        log: Log<F>,
+        mut trouble: impl FnMut(&QueueError) + Send + 'static,
+    ) -> io::Result<Self> {
         let written = log.clone();
         let thread = Builder::new()
             .name("log writer".to_owned())
-            .spawn(move || written.write_groups())?;
+            .spawn(move || written.write_groups(&mut trouble))?;
         let thread = Some(thread);
         Ok(Self { log, thread })
     }

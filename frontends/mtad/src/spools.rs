@@ -55,7 +55,7 @@ pub(crate) fn open(
         tracing::info!("removed what a crash left: {}", path.display());
     }
     door::settle(queue, &log, &found.doors).map_err(unread)?;
-    let writer = LogWriter::start(log.clone())
+    let writer = LogWriter::start(log.clone(), once(|said| tracing::warn!("{said}")))
         .map_err(|error| Failure::temporary(format!("unable to start a thread: {error}")))?;
     Ok(Opened {
         store: Store::log(log, route(snapshot)),
@@ -91,6 +91,18 @@ fn choose(
     } else {
         Store::queue(queue.clone(), nowhere)
     })
+}
+
+/// Tells of a trouble when it begins, not each time it is met.
+fn once(mut tell: impl FnMut(&str)) -> impl FnMut(&QueueError) {
+    let mut last = String::new();
+    move |error| {
+        let said = format!("unable to free room in the log: {error}");
+        if said != last {
+            tell(&said);
+            last = said;
+        }
+    }
 }
 
 /// Sorts recipients by the control files of the moment.

@@ -172,12 +172,12 @@ impl<F: Files> Log<F> {
     }
 
     /// Writes groups as they gather, until [`Log::close`]: the work of one thread, with which
-    /// [`Draft::submit`] needs nobody to wait. Old segments are freed on the way.
-    pub fn write_groups(&self) {
+    /// [`Draft::submit`] needs nobody to wait. Old segments are freed on the way; `trouble` is told
+    /// where that fails, which costs room and nothing else, and is tried again after each group.
+    pub fn write_groups(&self, trouble: &mut dyn FnMut(&QueueError)) {
         self.shared.write_groups(&mut || {
             if let Err(error) = self.tidy() {
-                // What is not freed now is freed later.
-                drop(error);
+                trouble(&error);
             }
         });
     }

@@ -299,7 +299,7 @@ fn one_sync_serves_all_who_wait() {
     let before = disk.calls();
     assert!(tells.try_recv().is_err(), "nobody has written yet");
     log.close();
-    log.write_groups();
+    log.write_groups(&mut |error| panic!("{error}"));
     assert_eq!(tells.try_iter().count(), 50);
     // One write, one sync.
     assert_eq!(disk.calls() - before, 2);

@@ -211,7 +211,7 @@ async fn a_closed_pool_queues_nothing() {
 /// A log with a writer, and the spool in front of it.
 fn log_spool(files: &Arc<SimFiles>) -> (QueueSpool<SimFiles>, Log<SimFiles>, LogWriter<SimFiles>) {
     let (log, _) = Log::open(Arc::clone(files), "/log").unwrap();
-    let writer = LogWriter::start(log.clone()).unwrap();
+    let writer = LogWriter::start(log.clone(), |trouble| panic!("{trouble}")).unwrap();
     let pool = StorePool::start("test-log", PoolLimits::default()).unwrap();
     let store = Store::log(log.clone(), route());
     let origin = Origin { pid: 1, uid: 2 };
