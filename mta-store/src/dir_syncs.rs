@@ -81,7 +81,7 @@ struct Round {
 
 /// An I/O error that many can be told of.
 #[derive(Clone, Copy, Debug)]
-struct Failure {
+pub(crate) struct Failure {
     kind: io::ErrorKind,
     raw: Option<i32>,
 }
@@ -202,10 +202,7 @@ impl<F: Files> Group<F> {
                 .open(&self.dir, Access::Read)
                 .and_then(|dir| self.handle.get_or_init(|| dir).sync()),
         };
-        result.map_err(|e| Failure {
-            kind: e.kind(),
-            raw: e.raw_os_error(),
-        })
+        result.map_err(|e| Failure::of(&e))
     }
 }
 
@@ -225,7 +222,14 @@ impl State {
 }
 
 impl Failure {
-    fn to_error(self) -> io::Error {
+    pub(crate) fn of(error: &io::Error) -> Self {
+        Self {
+            kind: error.kind(),
+            raw: error.raw_os_error(),
+        }
+    }
+
+    pub(crate) fn to_error(self) -> io::Error {
         self.raw
             .map_or_else(|| self.kind.into(), io::Error::from_raw_os_error)
     }

@@ -7,7 +7,7 @@
 use super::frame::Frame;
 use super::index::{At, Change, Index};
 use super::segment::{self, Head, Writer};
-use crate::dir_syncs::DirSyncs;
+use crate::dir_syncs::{DirSyncs, Failure};
 use crate::files::Files;
 use crate::queue::QueueError;
 use mta_core::ports::spool::MessageId;
@@ -89,27 +89,6 @@ struct Told(Box<dyn FnOnce(Result<(), QueueError>) + Send>);
 impl std::fmt::Debug for Told {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str("Told")
-    }
-}
-
-/// An I/O error that many can be told of.
-#[derive(Clone, Copy, Debug)]
-struct Failure {
-    kind: io::ErrorKind,
-    raw: Option<i32>,
-}
-
-impl Failure {
-    fn of(error: &io::Error) -> Self {
-        Self {
-            kind: error.kind(),
-            raw: error.raw_os_error(),
-        }
-    }
-
-    fn to_error(self) -> io::Error {
-        self.raw
-            .map_or_else(|| self.kind.into(), io::Error::from_raw_os_error)
     }
 }
 
